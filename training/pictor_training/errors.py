@@ -1,0 +1,55 @@
+"""What training refuses, and the exit code each refusal ends the command with.
+
+::
+
+    TrainingError                 1
+    ├── ConfigError               2   the configuration: unknown key, impossible value or combination
+    ├── DataError                 4   the pictures: none, one class, unreadable manifest
+    ├── DivergedError             1   the loss is not a number any more
+    ├── UnsafeModelFile           1   a .h5/.keras file that could run code, or is none
+    ├── ParityError               1   two forms of the model answer differently; nothing is published
+    ├── PublishError              1   the store cannot take the version
+    └── Interrupted             130   Ctrl-C or SIGTERM; the run can be resumed
+"""
+
+from typing import ClassVar
+
+
+class TrainingError(Exception):
+    """Root of all that this package raises on purpose. The message says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(TrainingError):
+    """The configuration cannot be run."""
+
+    exit_code = 2
+
+
+class DataError(TrainingError):
+    """The pictures cannot be trained on."""
+
+    exit_code = 4
+
+
+class DivergedError(TrainingError):
+    """The loss is not a finite number any more."""
+
+
+class UnsafeModelFile(TrainingError):
+    """A model file that could run code when loaded, or that is none."""
+
+
+class ParityError(TrainingError):
+    """Two forms of the same model answer differently."""
+
+
+class PublishError(TrainingError):
+    """The store cannot take the version."""
+
+
+class Interrupted(TrainingError):
+    """Training was asked to stop; its state is on disk and the run can be resumed."""
+
+    exit_code = 130
