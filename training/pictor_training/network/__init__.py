@@ -1,0 +1,1 @@
+"""The network: built from its configuration, saved, and read back without trusting the file."""
