@@ -1,0 +1,103 @@
+"""ONNX Runtime in the gateway's own process, on the models of a store folder."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictor_contract import ImageContract
+from pictor_gateway.backends.loading import load_version
+from pictor_gateway.backends.protocol import Inference, ModelStatus
+from pictor_gateway.backends.session import OnnxSession
+from pictor_gateway.backends.watch import StoreWatch
+from pictor_gateway.deadline import Deadline
+
+log = logging.getLogger("pictor.models")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """A version in memory; its memory is freed when the last request that holds it has ended."""
+
+    name: str
+    version: int
+    contract: ImageContract
+    digest: str
+    session: OnnxSession
+    threads: Executor
+
+    async def predict(self, pictures: NDArray[np.uint8], deadline: Deadline) -> Inference:
+        """Answer in an inference thread, or not at all if the deadline passes before one is free."""
+        asked = perf_counter()
+        loop = asyncio.get_running_loop()
+        began, scores = await loop.run_in_executor(self.threads, self._run, pictures, deadline)
+        return Inference(scores, queued_s=began - asked, ran_s=perf_counter() - began)
+
+    def _run(self, pictures: NDArray[np.uint8], deadline: Deadline) -> tuple[float, NDArray[np.float32]]:
+        deadline.check("inference")
+        return perf_counter(), self.session.run(pictures)
+
+
+class EmbeddedBackend:
+    """Serves the newest healthy versions of every model in `store`, and follows the store."""
+
+    def __init__(
+        self, store: Path, keep_versions: int, inference_threads: int, poll_interval_s: float
+    ) -> None:
+        self._store = store
+        self._poll_interval_s = poll_interval_s
+        self._inference = ThreadPoolExecutor(inference_threads, thread_name_prefix="pictor-inference")
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="pictor-load")
+        self._watch = StoreWatch(store, keep_versions, self._load)
+        self._watching: asyncio.Task[None] | None = None
+        self._started = asyncio.Event()
+
+    @property
+    def source(self) -> str:
+        """The store, for messages."""
+        return f"the store {self._store}"
+
+    @property
+    def started(self) -> asyncio.Event:
+        """Set after the first look at the store."""
+        return self._started
+
+    def models(self) -> Sequence[ModelStatus]:
+        """Every model known now."""
+        return self._watch.models
+
+    async def start(self) -> None:
+        """Begin to load and to watch; return at once."""
+        self._watching = asyncio.create_task(self._follow(), name="pictor-store-watch")
+
+    async def close(self) -> None:
+        """Stop watching and give the threads back; a load that is under way is waited for."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        give_back = partial(self._loading.shutdown, wait=True, cancel_futures=True)
+        await asyncio.get_running_loop().run_in_executor(None, give_back)
+        self._inference.shutdown(wait=True, cancel_futures=True)
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(self._loading, self._watch.scan)
+            except Exception:  # the watcher's own door: one surprise must not end the watching for good
+                log.exception("looking at the store failed")
+            self._started.set()
+            await asyncio.sleep(self._poll_interval_s)
+
+    def _load(self, name: str, version: int) -> LoadedVersion:
+        contract, session = load_version(self._store, name, version)
+        return LoadedVersion(name, version, contract, contract.digest(), session, self._inference)

@@ -1,0 +1,124 @@
+"""The forms of Pictor's answers, for `/openapi.json`; a test holds real answers against them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemDocument(_Document):
+    """An error as in RFC 9457. `code` is stable; `retryable`: the same request may succeed later."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    instance: str | None = None
+
+
+class ModelDocument(_Document):
+    """Which model answered; `digest` is its contract's."""
+
+    name: str
+    version: int
+    digest: str
+
+
+class PredictionDocument(_Document):
+    """One label with its calibrated score."""
+
+    label: str
+    index: int
+    score: float
+
+
+class PictureDocument(_Document):
+    """The picture as it was sent, upright."""
+
+    width: int
+    height: int
+    format: str
+
+
+class TimingsDocument(_Document):
+    """Milliseconds by stage."""
+
+    read: float
+    decode: float
+    queue: float
+    inference: float
+    total: float
+
+
+class RecognisedDocument(_Document):
+    """What is in one picture."""
+
+    predictions: list[PredictionDocument] = Field(description="Highest score first.")
+    decision: list[str] = Field(description="Labels that count as present by the model's thresholds.")
+    image: PictureDocument
+
+
+class FailedDocument(_Document):
+    """Why one picture of several was refused."""
+
+    error: ProblemDocument
+
+
+class OneAnswerDocument(RecognisedDocument):
+    """The answer to one picture."""
+
+    id: str
+    model: ModelDocument
+    timings_ms: TimingsDocument
+
+
+class SeveralAnswerDocument(_Document):
+    """The answer to several pictures, in their order."""
+
+    id: str
+    model: ModelDocument
+    results: list[RecognisedDocument | FailedDocument]
+    timings_ms: TimingsDocument
+
+
+class InputDocument(_Document):
+    """The size pictures are brought to."""
+
+    height: int
+    width: int
+    channels: int
+
+
+class VersionDocument(_Document):
+    """One version; everything below `reason` is there while it is available."""
+
+    version: int
+    state: Literal["loading", "available", "refused"]
+    reason: str | None = None
+    digest: str | None = None
+    head: Literal["binary", "multiclass", "multilabel"] | None = None
+    labels: list[str] | None = None
+    thresholds: list[float] | None = None
+    input: InputDocument | None = None
+    max_batch: int | None = None
+    metrics: dict[str, float] | None = None
+    created_utc: str | None = None
+
+
+class ServedModelDocument(_Document):
+    """One model, its versions newest first."""
+
+    name: str
+    default: bool
+    versions: list[VersionDocument]
+
+
+class ModelsDocument(_Document):
+    """Every model known."""
+
+    models: list[ServedModelDocument]

@@ -1,0 +1,137 @@
+"""What `/openapi.json` says of `/v1/classify` and `/v1/models`: bodies, answers, every error, by example."""
+
+from typing import Any
+
+from pictor_contract import BrokenPicture, EmptyPicture, PictureTooLarge, UnknownFormat, UnsupportedPicture
+from pictor_gateway import errors
+from pictor_gateway.dialects.pictor.documents import (
+    ModelsDocument,
+    OneAnswerDocument,
+    ProblemDocument,
+    SeveralAnswerDocument,
+)
+from pictor_gateway.problems import MEDIA_TYPE, problem_of
+
+_ID = "5f0c7c2e9a0b4e0c8f9be0f0c3b5a111"
+
+_HEAD = {
+    "id": _ID,
+    "model": {"name": "digits", "version": 3, "digest": "9c56cc51b374c3ba"},
+}
+_RESULT = {
+    "predictions": [{"label": "7", "index": 7, "score": 0.9973}, {"label": "1", "index": 1, "score": 0.0014}],
+    "decision": ["7"],
+    "image": {"width": 500, "height": 375, "format": "JPEG"},
+}
+_TIMINGS = {"read": 0.4, "decode": 1.6, "queue": 0.2, "inference": 0.9, "total": 3.3}
+_B64_EXAMPLE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+_FILE = {"type": "string", "format": "binary"}
+_B64 = {
+    "type": "object",
+    "properties": {
+        "b64": {
+            "type": "string",
+            "description": "Either alphabet, padded or not; a data URI is read as well.",
+        }
+    },
+    "required": ["b64"],
+    "additionalProperties": False,
+}
+
+_CLASSIFY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {**_FILE, "description": "Repeat it, or use files, for several pictures."}
+                    },
+                }
+            },
+            "image/*": {"schema": _FILE},
+            "application/octet-stream": {"schema": _FILE},
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        {"type": "object", "properties": {"image": _B64}, "required": ["image"]},
+                        {
+                            "type": "object",
+                            "properties": {"images": {"type": "array", "items": _B64, "minItems": 1}},
+                            "required": ["images"],
+                        },
+                    ]
+                },
+                "examples": {
+                    "one": {"summary": "One picture", "value": {"image": {"b64": _B64_EXAMPLE}}},
+                    "several": {"summary": "Several", "value": {"images": [{"b64": _B64_EXAMPLE}] * 2}},
+                },
+            },
+        },
+    }
+}
+
+_ERRORS = (
+    EmptyPicture("There are no bytes to decode."),
+    errors.MalformedRequest("The form has no field file with a picture."),
+    errors.InvalidBase64("The text is not base64 (Incorrect padding)."),
+    errors.ModelNotFound("There is no model 'digit'. Served here: digits."),
+    errors.VersionNotFound("Version 9 of the model 'digits' is not loaded. Loaded: 3."),
+    errors.BodyTimeout("The body was not complete after 30 s."),
+    errors.BodyTooLarge("A body may have at most 10485760 bytes."),
+    errors.TooManyPictures("The request has 40 pictures; at most 16 are allowed."),
+    PictureTooLarge(
+        "The picture has 20000 x 20000 pixels; at most 50000000 are allowed. Send a smaller one."
+    ),
+    errors.UnsupportedMediaType("The Content-Type is 'text/plain'. Send image/*, ..."),
+    UnknownFormat("The content is none of JPEG, PNG, WEBP, BMP, GIF, TIFF."),
+    errors.InvalidParameter("threshold: Input should be less than or equal to 1; received '7'."),
+    errors.ModelRequired("Say which model is meant with ?model=NAME. Served here: digits, brain-mri."),
+    errors.UrlNotEnabled("image has a url, which is not fetched. Send b64."),
+    BrokenPicture("The picture is truncated."),
+    UnsupportedPicture("This variant of TIFF is not supported."),
+    errors.GatewayError("The error is logged under this request's id."),
+    errors.InferenceFailed("The model broke on this batch."),
+    errors.Overloaded("All 128 places are taken. Try again in a moment."),
+    errors.ModelNotReady("No version of the model 'digits' can answer now; /readyz says why."),
+    errors.DeadlineExceeded("decode"),
+)
+
+
+def _problems() -> dict[int | str, dict[str, Any]]:
+    """Every error by its status, with an example of each code."""
+    schema = ProblemDocument.model_json_schema()
+    documented: dict[int | str, dict[str, Any]] = {}
+    for example in _ERRORS:
+        problem = problem_of(example)
+        entry = documented.setdefault(
+            problem.status, {"description": "", "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
+        )
+        entry["description"] = " ".join(filter(None, (entry["description"], f"{problem.title}.")))
+        entry["content"][MEDIA_TYPE]["examples"][problem.code] = {"value": problem.body(_ID)}
+    return documented
+
+
+def describe_classify() -> dict[str, Any]:
+    """Return what the route of `/v1/classify` says about itself."""
+    several = {
+        **_HEAD,
+        "results": [_RESULT, {"error": problem_of(_ERRORS[0]).body()}],
+        "timings_ms": _TIMINGS,
+    }
+    examples = {
+        "one": {"summary": "One picture", "value": {**_HEAD, **_RESULT, "timings_ms": _TIMINGS}},
+        "several": {"summary": "Several, one of them refused", "value": several},
+    }
+    answer = {
+        "model": OneAnswerDocument | SeveralAnswerDocument,
+        "description": "What is in the picture or pictures.",
+        "content": {"application/json": {"examples": examples}},
+    }
+    return {"responses": {200: answer, **_problems()}, "openapi_extra": _CLASSIFY_BODY}
+
+
+def describe_models() -> dict[str, Any]:
+    """Return what the route of `/v1/models` says about itself."""
+    return {"responses": {200: {"model": ModelsDocument, "description": "Every model known."}}}

@@ -1,0 +1,174 @@
+"""What the gateway refuses or fails at: one tree. Status, code and public title stand on the class.
+
+::
+
+    GatewayError                    500 internal_error       something unexpected; the log knows more
+    ├── MalformedRequest            400 request_malformed    the body is not what its type promises
+    │   └── InvalidBase64           400 base64_invalid
+    ├── ModelNotFound               404 model_not_found
+    ├── VersionNotFound             404 version_not_found
+    ├── BodyTimeout                 408 body_timeout         the body came too slowly
+    ├── BodyTooLarge                413 body_too_large       told before the body is buffered
+    ├── TooManyPictures             413 too_many_pictures
+    ├── UnsupportedMediaType        415 media_type_unsupported
+    ├── InvalidParameter            422 parameter_invalid
+    │   └── ModelRequired           422 model_required       several models, none named
+    ├── UrlNotEnabled               422 url_not_enabled      pictures by URL
+    ├── ClientGone                  499 client_gone          nobody is left to read the answer
+    ├── InferenceFailed             500 inference_failed     the model broke on a well-formed batch
+    ├── Overloaded                  503 overloaded           with Retry-After
+    ├── ModelNotReady               503 model_not_ready      with Retry-After
+    └── DeadlineExceeded            504 deadline_exceeded    names the stage at which time ran out
+
+A picture that `pictor_contract` refuses is no error of ours; `problems.py` gives each refusal its status.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Root of all that the gateway answers with on purpose. The message is shown to the caller."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong inside the gateway"
+    retryable: ClassVar[bool] = False
+    retry_after_s: ClassVar[int | None] = None
+    cuts_body: ClassVar[bool] = False
+    """Whether the rest of the body is not waited for, so that the connection must end with the answer."""
+
+
+class MalformedRequest(GatewayError):
+    """The body cannot be read as what its Content-Type says."""
+
+    status = 400
+    code = "request_malformed"
+    title = "The request cannot be read"
+
+
+class InvalidBase64(MalformedRequest):
+    """A picture's text is not base64."""
+
+    code = "base64_invalid"
+    title = "The picture is not valid base64"
+
+
+class ModelNotFound(GatewayError):
+    """No model of that name is known."""
+
+    status = 404
+    code = "model_not_found"
+    title = "There is no such model"
+
+
+class VersionNotFound(GatewayError):
+    """The model is known, but this version of it is not loaded."""
+
+    status = 404
+    code = "version_not_found"
+    title = "This version of the model is not loaded"
+
+
+class BodyTimeout(GatewayError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
+    title = "The request's body came too slowly"
+    retryable = True
+    cuts_body = True
+
+
+class BodyTooLarge(GatewayError):
+    """The body is, or announces itself as, larger than allowed."""
+
+    status = 413
+    code = "body_too_large"
+    title = "The request's body is too large"
+    cuts_body = True
+
+
+class TooManyPictures(GatewayError):
+    """More pictures in one request than allowed."""
+
+    status = 413
+    code = "too_many_pictures"
+    title = "Too many pictures in one request"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The Content-Type or Content-Encoding is none that this address reads."""
+
+    status = 415
+    code = "media_type_unsupported"
+    title = "This type of body is not supported"
+
+
+class InvalidParameter(GatewayError):
+    """A parameter is unknown, malformed or out of its range."""
+
+    status = 422
+    code = "parameter_invalid"
+    title = "A parameter is not valid"
+
+
+class ModelRequired(InvalidParameter):
+    """Several models are served and the request names none."""
+
+    code = "model_required"
+    title = "The request must name a model"
+
+
+class UrlNotEnabled(GatewayError):
+    """The request asks the gateway to fetch a picture from somewhere else."""
+
+    status = 422
+    code = "url_not_enabled"
+    title = "Pictures by URL are not enabled"
+
+
+class ClientGone(GatewayError):
+    """The client hung up; the status is for logs and metrics, nobody receives it."""
+
+    status = 499
+    code = "client_gone"
+    title = "The client closed the connection"
+
+
+class InferenceFailed(GatewayError):
+    """The model failed on a well-formed batch, or answered something that is no score."""
+
+    code = "inference_failed"
+    title = "The model could not answer"
+
+
+class Overloaded(GatewayError):
+    """As many requests as allowed are being worked on."""
+
+    status = 503
+    code = "overloaded"
+    title = "The gateway is busy"
+    retryable = True
+    retry_after_s = 1
+
+
+class ModelNotReady(GatewayError):
+    """The model is known, but no version of it can answer now."""
+
+    status = 503
+    code = "model_not_ready"
+    title = "The model is not ready"
+    retryable = True
+    retry_after_s = 2
+
+
+class DeadlineExceeded(GatewayError):
+    """The request's time ran out at the stage the message names."""
+
+    status = 504
+    code = "deadline_exceeded"
+    title = "The request took too long"
+    retryable = True
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"Time ran out at the stage '{stage}'. Try again, or send fewer pictures at once.")
