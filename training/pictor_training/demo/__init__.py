@@ -1,0 +1,1 @@
+"""The whole loop on real pictures that come with a package: train, publish, serve, ask."""

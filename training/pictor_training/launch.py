@@ -1,0 +1,56 @@
+"""From a checked plan to its result; TensorFlow is loaded here and not before."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from pictor_training.errors import Interrupted
+from pictor_training.plan import Plan
+from pictor_training.run_folder import how_to_resume
+from pictor_training.tensorflow_noise import quiet_tensorflow
+
+if TYPE_CHECKING:
+    from pictor_training.run import RunResult
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def launch(plan: Plan) -> "RunResult":
+    """Load TensorFlow, which takes seconds that --help and a wrong key must not cost, and carry out `plan`.
+
+    To be called in the main thread: SIGINT and SIGTERM end it by Interrupted, whatever it is doing.
+
+    Raises:
+        TrainingError: what `carry_out` raises.
+    """
+    with _stoppable(plan.folder):
+        with quiet_tensorflow():
+            from pictor_training.run import carry_out  # noqa: PLC0415  # not before it is needed
+        return carry_out(plan)
+
+
+@contextmanager
+def _stoppable(run: Path) -> Iterator[None]:
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        raise KeyboardInterrupt
+
+    # A shell that starts a job in the background lets it ignore SIGINT: that stays so.
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
+    try:
+        yield
+    except BaseException as error:
+        if not stopped:
+            raise
+        # Also where a library, cut short between two of its steps, made another error of it.
+        raise Interrupted(f"Stopped. Go on with: {how_to_resume(run)}") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,113 @@
+"""What a run will do, checked before TensorFlow is loaded: a mistake costs a moment, not a minute."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pictor_contract import PictureInput
+from pictor_training.config import TrainConfig, check_head, check_network, dump_config, load_config
+from pictor_training.data.source import Source, read_source
+from pictor_training.data.survey import resolve_input
+from pictor_training.durable import write_text_durably
+from pictor_training.environment import describe_environment
+from pictor_training.errors import ConfigError
+from pictor_training.export.publish import check_store
+from pictor_training.run_folder import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    REPORT_FILE,
+    make_run_folder,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run: its folder, where it publishes (None: nowhere), its settled configuration, its pictures."""
+
+    folder: Path
+    store: Path | None
+    config: TrainConfig
+    picture_input: PictureInput
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for; `command` is how the report will quote it."""
+
+    data: str | None
+    config_file: Path | None
+    overrides: Sequence[str]
+    runs: Path
+    store: Path | None
+    command: str
+
+
+def plan_run(request: Request) -> Plan:
+    """Check all that can be checked, then make the run's folder.
+
+    Raises:
+        ConfigError, DataError, PublishError: it cannot be run; no folder was made.
+        TrainingError: the folder cannot be made or written.
+    """
+    config = load_config(request.data, request.config_file, request.overrides)
+    if request.store is not None:
+        check_store(request.store, config.name)
+    source, picture_input = _look(config)
+    config = _settled(config, picture_input)
+    folder = make_run_folder(request.runs, config.name)
+    store = None if request.store is None else request.store.absolute()
+    environment = describe_environment(request.command) | {"store": store and str(store)}
+    write_text_durably(folder / ENVIRONMENT_FILE, json.dumps(environment, indent=2) + "\n")
+    # Last, since this file is what makes the folder a run that can be resumed.
+    write_text_durably(folder / CONFIG_FILE, dump_config(config))
+    return Plan(folder, request.store, config, picture_input, source)
+
+
+def plan_resumption(folder: Path) -> Plan:
+    """Read the plan of a run that was interrupted or killed back from its folder.
+
+    Raises:
+        ConfigError: `folder` is no run or a complete one, or its configuration cannot be read.
+        DataError: its pictures are not there any more.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise ConfigError(f"{folder} is not the folder of a run: it holds no {CONFIG_FILE}.")
+    if (folder / REPORT_FILE).is_file() and not (folder / CHECKPOINTS_FOLDER).is_dir():
+        raise ConfigError(f"{folder} is complete already; its report is {folder / REPORT_FILE}.")
+    config = load_config(None, folder / CONFIG_FILE, [])
+    source, picture_input = _look(config)
+    return Plan(folder, _store_of(folder), config, picture_input, source)
+
+
+def _store_of(folder: Path) -> Path | None:
+    try:
+        store = json.loads((folder / ENVIRONMENT_FILE).read_text(encoding="utf-8"))["store"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError(
+            f"{folder / ENVIRONMENT_FILE} does not tell where to publish to ({error}). Start a new run."
+        ) from error
+    return store and Path(store)
+
+
+def _look(config: TrainConfig) -> tuple[Source, PictureInput]:
+    source = read_source(config.data)
+    check_head(config, source.head)
+    picture_input = resolve_input(config.input, source)
+    check_network(config.network, picture_input)
+    return source, picture_input
+
+
+def _settled(config: TrainConfig, picture_input: PictureInput) -> TrainConfig:
+    """Replace what "auto" and the working directory decided by what they decided."""
+    data = config.data.model_copy(
+        update={
+            "path": str(Path(config.data.path).absolute()),
+            "manifest": config.data.manifest and str(Path(config.data.manifest).absolute()),
+        }
+    )
+    size = [picture_input.height, picture_input.width]
+    settled_input = config.input.model_copy(update={"size": size, "channels": picture_input.channels})
+    return config.model_copy(update={"data": data, "input": settled_input})

@@ -1,0 +1,151 @@
+"""One run, from a configuration to a published version: the order of the steps and nothing else."""
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from pictor_contract import ImageContract
+from pictor_training.data.prepare import PreparedData, prepare
+from pictor_training.durable import write_text_durably
+from pictor_training.errors import TrainingError
+from pictor_training.export.artifact import export_artifact
+from pictor_training.export.parity import ParityReport
+from pictor_training.export.publish import publish_once
+from pictor_training.fitting.determinism import make_deterministic
+from pictor_training.fitting.fit import FitResult, fit
+from pictor_training.judgement import Judgement, judge
+from pictor_training.network.build import build_network
+from pictor_training.network.saved import save_h5, save_keras
+from pictor_training.plan import Plan
+from pictor_training.report import write_metrics
+from pictor_training.run_folder import (
+    ARTIFACT_FOLDER,
+    AUDIT_FILE,
+    CACHE_FOLDER,
+    CHECKPOINTS_FOLDER,
+    H5_FILE,
+    KERAS_FILE,
+    PUBLISHED_FILE,
+    held,
+)
+from pictor_training.run_report import Outcome, write_run_report
+from pictor_training.stages import StageReport
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run has to show. `version` is None if nothing was to be published."""
+
+    run: Path
+    report: Path
+    name: str
+    version: int | None
+    store: Path | None
+    summary: str
+
+    def lines(self) -> list[str]:
+        """Say it in a few lines, for a terminal."""
+        published = (
+            "nothing (--no-publish)" if self.version is None else f"{self.store}/{self.name}/{self.version}"
+        )
+        return [f"test       {self.summary}", f"published  {published}", f"report     {self.report}"]
+
+
+def carry_out(plan: Plan) -> RunResult:
+    """Train, judge, export, publish, report; a run that was stopped goes on where it was.
+
+    The result of a run that was stopped and carried out again is that of one that never stopped.
+
+    Raises:
+        TrainingError: one of its kinds; `Interrupted` leaves a run that can be carried out again.
+    """
+    stages = StageReport(sys.stderr)
+    try:
+        with held(plan.folder):
+            return _steps(plan, stages)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        reason = next(iter(str(error).strip().splitlines()), "no more was said")
+        raise TrainingError(
+            f"The memory does not suffice ({reason:.200}). Start a new run with a smaller network, "
+            "input.size, fit.batch_size or export.batch_sizes."
+        ) from error
+    finally:
+        stages.end()
+
+
+def _steps(plan: Plan, stages: StageReport) -> RunResult:
+    data = _prepare(plan, stages)
+    model, fitted = _fit(plan, stages, data)
+    judgement = judge(model, data, seed=plan.config.seed, stages=stages)
+    write_metrics(plan.folder, judgement.test, judgement.val, judgement.calibration)
+    contract, parity = _export(plan, stages, model, data, judgement)
+    outcome = Outcome(data, fitted, judgement, contract, parity)
+    # Also before publication: no version without its report.
+    write_run_report(plan.folder, plan.config, outcome, None)
+    store = plan.store
+    version = None if store is None else _publish(plan, store)
+    published = None if version is None else f"{plan.config.name} version {version}"
+    report = write_run_report(plan.folder, plan.config, outcome, published)
+    # Kept until here: a run that was killed before could still be resumed.
+    shutil.rmtree(plan.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
+    return RunResult(plan.folder, report, plan.config.name, version, store, judgement.summary())
+
+
+def _prepare(plan: Plan, stages: StageReport) -> PreparedData:
+    cache = plan.folder.parent / CACHE_FOLDER
+    data = prepare(plan.source, plan.config.data, plan.picture_input, cache, report=stages)
+    for line in data.audit.lines():
+        stages.line(line)
+    audit = json.dumps(data.audit.to_dict(), indent=2, ensure_ascii=False)
+    write_text_durably(plan.folder / AUDIT_FILE, audit + "\n")
+    return data
+
+
+def _fit(plan: Plan, stages: StageReport, data: PreparedData) -> tuple[keras.Model, FitResult]:
+    make_deterministic(plan.config.seed)
+    model = build_network(
+        plan.config.network,
+        plan.picture_input,
+        len(data.labels),
+        data.head,
+        seed=plan.config.seed,
+    )
+    stages.line(f"network    {model.count_params():,} parameters, input {plan.picture_input.shape}")
+    fitted = fit(model, plan.config, data, plan.folder, resume=True)
+    save_keras(model, plan.folder / KERAS_FILE)
+    save_h5(model, plan.folder / H5_FILE)
+    return model, fitted
+
+
+def _export(
+    plan: Plan, stages: StageReport, model: keras.Model, data: PreparedData, judgement: Judgement
+) -> tuple[ImageContract, ParityReport]:
+    contract = ImageContract(
+        name=plan.config.name,
+        labels=data.labels,
+        head=data.head,
+        input=plan.picture_input,
+        temperature=judgement.calibration.temperature,
+        thresholds=judgement.thresholds(),
+        allowed_batch_sizes=tuple(plan.config.export.batch_sizes),
+        data_sha256=data.fingerprint,
+        metrics=judgement.test.headline(),
+        created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    artifact = plan.folder / ARTIFACT_FOLDER
+    shutil.rmtree(artifact, ignore_errors=True)  # of a run that was killed between export and publication
+    stages.line("export     writing the served model and comparing its forms")
+    return export_artifact(model, plan.folder / H5_FILE, contract, artifact)
+
+
+def _publish(plan: Plan, store: Path) -> int:
+    record = plan.folder / PUBLISHED_FILE
+    version = publish_once(plan.folder / ARTIFACT_FOLDER, store, plan.config.name, record)
+    shutil.rmtree(plan.folder / ARTIFACT_FOLDER)
+    return version
