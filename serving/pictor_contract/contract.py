@@ -121,8 +121,8 @@ class ImageContract:
     """What travels with a model. `labels[i]` names `scores[:, i]`, for every head.
 
     `temperature` is already applied inside the saved graph and stands here as a record, not as work to do.
-    `thresholds[i]` is the calibrated score from which `labels[i]` counts as present. `golden` and
-    `weights_sha256` are empty only before training has ended.
+    `thresholds[i]` is the calibrated score from which `labels[i]` counts as present. `made_by` names the
+    release and the run. `golden` and `weights_sha256` are empty only before training has ended.
     """
 
     name: str
@@ -137,6 +137,7 @@ class ImageContract:
     metrics: dict[str, float] = field(default_factory=dict)
     golden: GoldenExample | None = None
     created_utc: str = ""
+    made_by: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -195,7 +196,7 @@ class ImageContract:
             sizes,
             "rising whole numbers above 0",
         )
-        for name in ("weights_sha256", "data_sha256", "created_utc"):
+        for name in ("weights_sha256", "data_sha256", "created_utc", "made_by"):
             text = getattr(self, name)
             require(text == "" or is_text(text), name, text, "text")
         require(

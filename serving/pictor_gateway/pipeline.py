@@ -32,6 +32,7 @@ class Recognised:
     format: str
     width: int
     height: int
+    frames: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Pipeline:
         facts.add("inference", answer.ran_s)
         rows = iter(answer.scores)
         return [
-            Recognised(next(rows), one.format, one.width, one.height)
+            Recognised(next(rows), one.format, one.width, one.height, one.frames)
             if isinstance(one, DecodedPicture)
             else one
             for one in outcomes

@@ -21,7 +21,7 @@ def test_a_raw_picture_is_named(http: httpx.Client, picture: MakePicture) -> Non
     answer = http.post("/v1/classify", content=picture(RED), headers={"Content-Type": "image/png"}).json()
     assert ["röd", "green", "blue"] == [one["label"] for one in answer["predictions"]]
     assert ["röd"] == answer["decision"]
-    assert {"width": 20, "height": 10, "format": "PNG"} == answer["image"]
+    assert {"width": 20, "height": 10, "format": "PNG", "frames": 1} == answer["image"]
     assert ("colours", 1) == (answer["model"]["name"], answer["model"]["version"])
 
 

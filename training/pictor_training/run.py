@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -137,6 +138,7 @@ def _export(
         data_sha256=data.fingerprint,
         metrics=judgement.test.headline(),
         created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        made_by=f"pictor {version('pictor')}, run {plan.folder.name}",
     )
     artifact = plan.folder / ARTIFACT_FOLDER
     shutil.rmtree(artifact, ignore_errors=True)  # of a run that was killed between export and publication

@@ -80,7 +80,12 @@ def _picture_answer(contract: ImageContract, recognised: Recognised, selection: 
     return {
         "predictions": predictions,
         "decision": decided_labels(contract, scores),
-        "image": {"width": recognised.width, "height": recognised.height, "format": recognised.format},
+        "image": {
+            "width": recognised.width,
+            "height": recognised.height,
+            "format": recognised.format,
+            "frames": recognised.frames,
+        },
     }
 
 
@@ -112,5 +117,6 @@ def _version_answer(status: VersionStatus) -> Json:
             "max_batch": contract.max_batch,
             "metrics": contract.metrics,
             "created_utc": contract.created_utc,
+            "made_by": contract.made_by,
         }
     return answer

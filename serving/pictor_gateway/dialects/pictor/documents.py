@@ -38,11 +38,12 @@ class PredictionDocument(_Document):
 
 
 class PictureDocument(_Document):
-    """The picture as it was sent, upright."""
+    """The picture as it was sent, upright; of several frames or pages only the first was looked at."""
 
     width: int
     height: int
     format: str
+    frames: int
 
 
 class TimingsDocument(_Document):
@@ -108,6 +109,7 @@ class VersionDocument(_Document):
     max_batch: int | None = None
     metrics: dict[str, float] | None = None
     created_utc: str | None = None
+    made_by: str | None = None
 
 
 class ServedModelDocument(_Document):

@@ -21,7 +21,7 @@ _HEAD = {
 _RESULT = {
     "predictions": [{"label": "7", "index": 7, "score": 0.9973}, {"label": "1", "index": 1, "score": 0.0014}],
     "decision": ["7"],
-    "image": {"width": 500, "height": 375, "format": "JPEG"},
+    "image": {"width": 500, "height": 375, "format": "JPEG", "frames": 1},
 }
 _TIMINGS = {"read": 0.4, "decode": 1.6, "queue": 0.2, "inference": 0.9, "total": 3.3}
 _B64_EXAMPLE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
