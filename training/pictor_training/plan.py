@@ -19,6 +19,7 @@ from pictor_training.run_folder import (
     ENVIRONMENT_FILE,
     REPORT_FILE,
     make_run_folder,
+    require_run,
 )
 
 
@@ -73,8 +74,7 @@ def plan_resumption(folder: Path) -> Plan:
         ConfigError: `folder` is no run or a complete one, or its configuration cannot be read.
         DataError: its pictures are not there any more.
     """
-    if not (folder / CONFIG_FILE).is_file():
-        raise ConfigError(f"{folder} is not the folder of a run: it holds no {CONFIG_FILE}.")
+    require_run(folder)
     if (folder / REPORT_FILE).is_file() and not (folder / CHECKPOINTS_FOLDER).is_dir():
         raise ConfigError(f"{folder} is complete already; its report is {folder / REPORT_FILE}.")
     config = load_config(None, folder / CONFIG_FILE, [])

@@ -64,6 +64,16 @@ def make_run_folder(runs: Path, name: str, now: datetime | None = None) -> Path:
     raise TrainingError(f"{runs} holds a thousand runs of {stamp}-{name} already.")
 
 
+def require_run(run: Path) -> None:
+    """Refuse a folder that no run was begun in.
+
+    Raises:
+        ConfigError: `run` is no run's folder.
+    """
+    if not (run / CONFIG_FILE).is_file():
+        raise ConfigError(f"{run} is not the folder of a run: it holds no {CONFIG_FILE}.")
+
+
 @contextmanager
 def held(run: Path) -> Iterator[None]:
     """Hold the run's lock; the kernel drops it with the process.
@@ -72,8 +82,7 @@ def held(run: Path) -> Iterator[None]:
         ConfigError: `run` is no run's folder.
         TrainingError: another process is at work on it, or it cannot be written.
     """
-    if not (run / CONFIG_FILE).is_file():
-        raise ConfigError(f"{run} is not the folder of a run: it holds no {CONFIG_FILE}.")
+    require_run(run)
     try:
         lock = FileLock(run / _LOCK_FILE, blocking=False).acquire()
     except Timeout as error:
