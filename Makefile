@@ -8,7 +8,7 @@ ONCE =
 PORT = 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit clean
+.PHONY: help demo test lint types imports unit proto clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ imports: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest
+
+proto: $(VENV)/.dev ## Write serving_pb2 anew after a change of serving.proto.
+	cd serving && ../$(VENV)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. \
+		pictor_gateway/backends/tensorflow_serving/wire/serving.proto
 
 clean: ## Remove the virtual environment and what the demo wrote.
 	rm -rf $(VENV) demo

@@ -1,0 +1,1 @@
+"""TensorFlow Serving over gRPC: its servers, what each of them has, and the calls to them."""

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's messages without TensorFlow; `make proto` makes `serving_pb2` from `serving.proto`."""
