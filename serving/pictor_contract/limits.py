@@ -7,6 +7,9 @@ from pictor_contract.errors import BrokenPicture, PictureTooLarge
 MOST_PIXELS = 89_478_485
 """Pillow's own alarm. Below it our limit always speaks first, so no warning filter changes an answer."""
 
+MOST_SIDE = 65_535
+"""What JPEG allows. Rows cost memory of their own: 50 million rows of one pixel take 1.8 GB to resize."""
+
 MAX_BLOCKS = 100_000
 """Chunks, segments or sub-blocks of one file. An honest 10 MB has 41,000; more only cost time to walk."""
 
@@ -40,7 +43,7 @@ class DecodeLimits:
             )
 
     def check_pixels(self, width: int, height: int) -> None:
-        """Refuse a size of more than `max_pixels`, or of none."""
+        """Refuse a size of more than `max_pixels`, one longer than `MOST_SIDE`, or one of nothing."""
         if width < 1 or height < 1:
             raise BrokenPicture(
                 f"The picture's header says {width} x {height} pixels. Send the original file."
@@ -49,6 +52,11 @@ class DecodeLimits:
             raise PictureTooLarge(
                 f"The picture has {width} x {height} pixels; at most {self.max_pixels} are allowed. "
                 "Send a smaller one."
+            )
+        if max(width, height) > MOST_SIDE:
+            raise PictureTooLarge(
+                f"The picture has {width} x {height} pixels; no side may have more than {MOST_SIDE}. "
+                "Send a part of it."
             )
 
     def check_frames(self, frames: int) -> None:

@@ -82,6 +82,13 @@ def test_a_huge_size_is_refused_from_the_header(name: str) -> None:
         decode_picture(HUGE[name], SMALL)
 
 
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_a_side_longer_than_a_jpegs_is_refused(size: tuple[int, int]) -> None:
+    """Few pixels in all, but each row takes memory of its own wherever it is handled."""
+    with pytest.raises(PictureTooLarge, match="no side may have more than 65535"):
+        decode_picture(_png_header(*size), SMALL)
+
+
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_size_of_nothing_is_refused(name: str) -> None:
     """Neither a crash nor an empty array."""
