@@ -2,12 +2,10 @@
 
 from pictor_gateway.app import create_app
 from pictor_gateway.backends import Backend, Inference, ModelStatus, ServedVersion, VersionStatus
-from pictor_gateway.backends.embedded import EmbeddedBackend
 from pictor_gateway.settings import InvalidSettings, Settings
 
 __all__ = [
     "Backend",
-    "EmbeddedBackend",
     "Inference",
     "InvalidSettings",
     "ModelStatus",

@@ -6,7 +6,10 @@ from collections.abc import Callable
 import click
 from pydantic.fields import FieldInfo
 
-from pictor_gateway.server import CannotListen, run
+from pictor_gateway.entrance.api_keys import InvalidKeys
+from pictor_gateway.process.listening import CannotListen
+from pictor_gateway.process.server import run
+from pictor_gateway.process.workers import WorkersFailed
 from pictor_gateway.settings import ENV_PREFIX, InvalidSettings, Settings, flag_of
 
 Command = Callable[..., None]
@@ -29,6 +32,8 @@ def _help_text(name: str, field: FieldInfo) -> str:
 @_with_flags
 def serve(print_config: bool, **flags: str | None) -> None:
     """Serve the models of a folder over HTTP; new versions are picked up while it runs."""
+    # gRPC's own lines, a dozen a second while certificates do not fit, would stand among our JSON.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings.load(given, os.environ)
@@ -38,6 +43,8 @@ def serve(print_config: bool, **flags: str | None) -> None:
         click.echo(settings.model_dump_json(indent=2))
         return
     try:
-        run(settings)
-    except CannotListen as error:
+        run(settings, os.environ)
+    except (InvalidKeys, InvalidSettings) as error:
+        raise click.UsageError(str(error)) from error
+    except (CannotListen, WorkersFailed) as error:
         raise click.ClickException(str(error)) from error

@@ -4,9 +4,13 @@
 
     GatewayError                    500 internal_error       something unexpected; the log knows more
     ├── MalformedRequest            400 request_malformed    the body is not what its type promises
-    │   └── InvalidBase64           400 base64_invalid
+    │   ├── InvalidBase64           400 base64_invalid
+    │   └── InvalidTensor           400 tensor_invalid       raw pixels that do not fit the model
+    ├── Unauthorized                401 unauthorized         no API key, or an unknown one
     ├── ModelNotFound               404 model_not_found
     ├── VersionNotFound             404 version_not_found
+    │   └── VersionGone             404 version_not_found    it was there a moment ago
+    ├── LabelNotFound               404 label_not_found
     ├── BodyTimeout                 408 body_timeout         the body came too slowly
     ├── BodyTooLarge                413 body_too_large       told before the body is buffered
     ├── TooManyPictures             413 too_many_pictures
@@ -14,10 +18,14 @@
     ├── InvalidParameter            422 parameter_invalid
     │   └── ModelRequired           422 model_required       several models, none named
     ├── UrlNotEnabled               422 url_not_enabled      pictures by URL
+    ├── UrlRefused                  422 url_refused          not https, not on the list, not a public address
+    ├── RateLimited                 429 rate_limited         this key is out of requests; with Retry-After
     ├── ClientGone                  499 client_gone          nobody is left to read the answer
-    ├── InferenceFailed             500 inference_failed     the model broke on a well-formed batch
+    ├── InferenceFailed             502 inference_failed     the model broke on a well-formed batch
+    ├── UrlFetchFailed              502 url_fetch_failed     the picture's own server did not give it
     ├── Overloaded                  503 overloaded           with Retry-After
     ├── ModelNotReady               503 model_not_ready      with Retry-After
+    ├── BackendUnavailable          503 backend_unavailable  no server that could answer; with Retry-After
     └── DeadlineExceeded            504 deadline_exceeded    names the stage at which time ran out
 
 A picture that `pictor_contract` refuses is no error of ours; `problems.py` gives each refusal its status.
@@ -33,9 +41,14 @@ class GatewayError(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong inside the gateway"
     retryable: ClassVar[bool] = False
-    retry_after_s: ClassVar[int | None] = None
-    cuts_body: ClassVar[bool] = False
+    retry_after_s: int | None = None
+    """Seconds after which another try makes sense; what knows better sets it on the error it raises."""
+    cuts_body: bool = False
     """Whether the rest of the body is not waited for, so that the connection must end with the answer."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the HTTP headers that go with the answer."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
 
 
 class MalformedRequest(GatewayError):
@@ -53,6 +66,25 @@ class InvalidBase64(MalformedRequest):
     title = "The picture is not valid base64"
 
 
+class InvalidTensor(MalformedRequest):
+    """A picture's raw pixels do not have the shape or the type that the model takes."""
+
+    code = "tensor_invalid"
+    title = "The pixels do not fit the model"
+
+
+class Unauthorized(GatewayError):
+    """No API key, or one that is not known here."""
+
+    status = 401
+    code = "unauthorized"
+    title = "An API key is needed"
+
+    def headers(self) -> dict[str, str]:
+        """Say how to send the key, as HTTP asks of every 401."""
+        return {"WWW-Authenticate": 'Bearer realm="pictor"'}
+
+
 class ModelNotFound(GatewayError):
     """No model of that name is known."""
 
@@ -67,6 +99,18 @@ class VersionNotFound(GatewayError):
     status = 404
     code = "version_not_found"
     title = "This version of the model is not loaded"
+
+
+class VersionGone(VersionNotFound):
+    """The backend let the version go between the look at its status and the call: look again."""
+
+
+class LabelNotFound(GatewayError):
+    """The model is known, but none of its versions has this label."""
+
+    status = 404
+    code = "label_not_found"
+    title = "No version of the model has this label"
 
 
 class BodyTimeout(GatewayError):
@@ -127,6 +171,24 @@ class UrlNotEnabled(GatewayError):
     title = "Pictures by URL are not enabled"
 
 
+class UrlRefused(GatewayError):
+    """The picture's URL is not https, not on the list of hosts, or leads to an address that is not public."""
+
+    status = 422
+    code = "url_refused"
+    title = "Pictures are not fetched from there"
+
+
+class RateLimited(GatewayError):
+    """The API key's allowance is used up for the moment."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests with this API key"
+    retryable = True
+    retry_after_s = 1
+
+
 class ClientGone(GatewayError):
     """The client hung up; the status is for logs and metrics, nobody receives it."""
 
@@ -138,12 +200,22 @@ class ClientGone(GatewayError):
 class InferenceFailed(GatewayError):
     """The model failed on a well-formed batch, or answered something that is no score."""
 
+    status = 502
     code = "inference_failed"
     title = "The model could not answer"
 
 
+class UrlFetchFailed(GatewayError):
+    """The picture's own server did not give it: not found, too slow, too large, broken."""
+
+    status = 502
+    code = "url_fetch_failed"
+    title = "The picture could not be fetched"
+    retryable = True
+
+
 class Overloaded(GatewayError):
-    """As many requests as allowed are being worked on."""
+    """As many requests as allowed are at work, or the answer would come after the deadline."""
 
     status = 503
     code = "overloaded"
@@ -158,6 +230,16 @@ class ModelNotReady(GatewayError):
     status = 503
     code = "model_not_ready"
     title = "The model is not ready"
+    retryable = True
+    retry_after_s = 2
+
+
+class BackendUnavailable(GatewayError):
+    """No server that has the model can be reached, or none answered as it should."""
+
+    status = 503
+    code = "backend_unavailable"
+    title = "The model's servers cannot be reached"
     retryable = True
     retry_after_s = 2
 

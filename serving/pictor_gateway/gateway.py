@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
-from pictor_gateway.admission import Admission
 from pictor_gateway.backends.protocol import Backend
-from pictor_gateway.catalogue import Catalogue
-from pictor_gateway.lifecycle import Lifecycle
-from pictor_gateway.metrics import Metrics
-from pictor_gateway.pipeline import Pipeline
+from pictor_gateway.backends.server_metrics import ServerMetrics
+from pictor_gateway.entrance.access import Access
+from pictor_gateway.entrance.admission import Admission
+from pictor_gateway.fetching.links import Fetcher
+from pictor_gateway.inference.catalogue import Catalogue
+from pictor_gateway.inference.pipeline import Pipeline
+from pictor_gateway.process.lifecycle import Lifecycle
 from pictor_gateway.settings import Settings
+from pictor_gateway.telemetry.metrics import Metrics
+from pictor_gateway.telemetry.metrics_text import MetricsWriter
+from pictor_gateway.telemetry.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,16 @@ class Gateway:
 
     settings: Settings
     backend: Backend
-    registry: CollectorRegistry
     catalogue: Catalogue
     admission: Admission
     pipeline: Pipeline
     metrics: Metrics
+    metrics_writer: MetricsWriter
     lifecycle: Lifecycle
+    tracing: Tracing
+    fetcher: Fetcher | None
+    access: Access | None
+    server_metrics: ServerMetrics | None
 
 
 def gateway_in(app: FastAPI) -> Gateway:

@@ -75,14 +75,13 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _from_gateway(error: GatewayError) -> Problem:
-    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return Problem(
         status=error.status,
         code=error.code,
         title=error.title,
         detail=str(error),
         retryable=error.retryable,
-        headers=headers,
+        headers=error.headers(),
         cuts_body=error.cuts_body,
     )
 

@@ -1,8 +1,6 @@
 """Tiny models in a real store, the gateway on them in process, and the real command as a process."""
 
 import asyncio
-import base64
-import io
 import json
 import os
 import signal
@@ -11,9 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -26,46 +23,17 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 from prometheus_client import CollectorRegistry
 
-from pictor_contract import GoldenExample, ImageContract, PictureInput, decode
+from colours import make_contract, make_picture
+from pictor_contract import ImageContract
 from pictor_contract.artifact import CONTRACT_FILE, EXTRA, ONNX_DIGEST_KEY, ONNX_FILE, write_manifest
-from pictor_gateway import EmbeddedBackend, Settings, create_app
-from pictor_gateway.server import uvicorn_config
+from pictor_gateway import Settings, create_app
+from pictor_gateway.backends.embedded import EmbeddedBackend
+from pictor_gateway.process.server import uvicorn_config
 
 Result = TypeVar("Result")
 PATIENCE_S = 30.0
-COLOURS = ("röd", "green", "blue")
-
-
-def make_picture(
-    colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (20, 10), form: str = "PNG"
-) -> bytes:
-    """Return an encoded picture of one colour."""
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, form)
-    return file.getvalue()
-
-
-def make_contract(name: str, sharpness: float) -> ImageContract:
-    """Return the contract of a model that names the colour of a picture; `sharpness` tells versions apart."""
-    contract = ImageContract(
-        name=name,
-        labels=COLOURS,
-        head="multiclass",
-        input=PictureInput(height=8, width=8),
-        allowed_batch_sizes=(1, 2, 4),
-        metrics={"accuracy": 1.0},
-    )
-    golden = make_picture((10, 60, 220))
-    pixels = decode(golden, contract)
-    logits = sharpness * pixels.mean(axis=(0, 1)) / 255
-    scores = np.exp(logits) / np.exp(logits).sum()
-    example = GoldenExample(
-        base64.b64encode(golden).decode(), sha256(pixels.tobytes()).hexdigest(), tuple(scores.tolist())
-    )
-    return replace(contract, golden=example)
 
 
 def make_onnx(contract: ImageContract, sharpness: float) -> onnx.ModelProto:
@@ -159,10 +127,11 @@ class RunningGateway:
 def run_gateway(backend: object, **settings: object) -> Iterator[RunningGateway]:
     """Serve over real HTTP; the models have been tried when it begins."""
     wanted = Settings.load({"poll_interval_s": 0.02, "request_timeout_s": PATIENCE_S, **settings}, {})
-    served: Any = backend or EmbeddedBackend(wanted.models, wanted.keep_versions, 2, wanted.poll_interval_s)
+    served: Any = backend or EmbeddedBackend(wanted.store, wanted.keep_versions, 2, wanted.poll_interval_s)
     app = create_app(wanted, served, CollectorRegistry())
     server = uvicorn.Server(uvicorn_config(app, wanted))
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each answer waits 40 ms for an ACK
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_until_complete, args=[server.serve([listener])])
     thread.start()

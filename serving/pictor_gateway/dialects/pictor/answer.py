@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pictor_contract import ImageContract
 from pictor_contract.decision import decide
 from pictor_gateway.backends.protocol import ModelStatus, ServedVersion, VersionStatus
-from pictor_gateway.facts import RequestFacts
-from pictor_gateway.pipeline import Recognised, Refusal
+from pictor_gateway.inference.pipeline import Recognised, Refusal
 from pictor_gateway.problems import problem_of
+from pictor_gateway.telemetry.facts import RequestFacts
 
 Json = dict[str, Any]
 
@@ -58,6 +58,7 @@ def models_answer(models: tuple[ModelStatus, ...], default_model: str | None) ->
             {
                 "name": model.name,
                 "default": model.name == default_model,
+                "labels": dict(model.labels),
                 "versions": [_version_answer(one) for one in model.versions],
             }
             for model in models
@@ -67,7 +68,7 @@ def models_answer(models: tuple[ModelStatus, ...], default_model: str | None) ->
 
 def _head(served: ServedVersion, facts: RequestFacts) -> Json:
     model = {"name": served.name, "version": served.version, "digest": served.digest}
-    return {"id": facts.request_id, "model": model}
+    return {"id": facts.request_id, "model": model, "backend": served.backend}
 
 
 def _picture_answer(contract: ImageContract, recognised: Recognised, selection: Selection) -> Json:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pictor_gateway.backends.protocol import VersionState
+
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -75,6 +77,7 @@ class OneAnswerDocument(RecognisedDocument):
 
     id: str
     model: ModelDocument
+    backend: str
     timings_ms: TimingsDocument
 
 
@@ -83,6 +86,7 @@ class SeveralAnswerDocument(_Document):
 
     id: str
     model: ModelDocument
+    backend: str
     results: list[RecognisedDocument | FailedDocument]
     timings_ms: TimingsDocument
 
@@ -99,7 +103,7 @@ class VersionDocument(_Document):
     """One version; everything below `reason` is there while it is available."""
 
     version: int
-    state: Literal["loading", "available", "refused"]
+    state: VersionState
     reason: str | None = None
     digest: str | None = None
     head: Literal["binary", "multiclass", "multilabel"] | None = None
@@ -117,6 +121,7 @@ class ServedModelDocument(_Document):
 
     name: str
     default: bool
+    labels: dict[str, int] = Field(description="Versions by label, such as stable, where there are any.")
     versions: list[VersionDocument]
 
 

@@ -7,6 +7,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from pictor_gateway.errors import MalformedRequest
+from pictor_gateway.request.encoded import check_number
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # not there at run time
@@ -50,11 +51,12 @@ class _Collector:
         self.complete = True
 
 
-def read_multipart(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
+def read_multipart(content_type: str, body: bytes, most_parts: int) -> list[tuple[str, bytes]]:
     """Return each part's field name and content, in order.
 
     Raises:
         MalformedRequest: no boundary, broken parts, or the closing boundary is missing.
+        TooManyPictures: more than `most_parts`, told before any is read: a million empty ones take seconds.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -62,6 +64,7 @@ def read_multipart(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
         raise MalformedRequest(
             "The Content-Type multipart/form-data has no boundary; let the client library set it."
         )
+    check_number(body.count(b"--" + boundary) - 1, most_parts)
     collector = _Collector()
     callbacks: MultipartCallbacks = {
         "on_part_begin": collector.on_part_begin,

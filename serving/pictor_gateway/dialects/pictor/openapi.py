@@ -17,6 +17,7 @@ _ID = "5f0c7c2e9a0b4e0c8f9be0f0c3b5a111"
 _HEAD = {
     "id": _ID,
     "model": {"name": "digits", "version": 3, "digest": "9c56cc51b374c3ba"},
+    "backend": "tensorflow_serving",
 }
 _RESULT = {
     "predictions": [{"label": "7", "index": 7, "score": 0.9973}, {"label": "1", "index": 1, "score": 0.0014}],
@@ -37,6 +38,15 @@ _B64 = {
     "required": ["b64"],
     "additionalProperties": False,
 }
+_LINK = {
+    "type": "object",
+    "properties": {
+        "url": {"type": "string", "description": "By https, from hosts that the operator lists; else 422."}
+    },
+    "required": ["url"],
+    "additionalProperties": False,
+}
+_PICTURE = {"oneOf": [_B64, _LINK]}
 
 _CLASSIFY_BODY: dict[str, Any] = {
     "requestBody": {
@@ -55,10 +65,10 @@ _CLASSIFY_BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "oneOf": [
-                        {"type": "object", "properties": {"image": _B64}, "required": ["image"]},
+                        {"type": "object", "properties": {"image": _PICTURE}, "required": ["image"]},
                         {
                             "type": "object",
-                            "properties": {"images": {"type": "array", "items": _B64, "minItems": 1}},
+                            "properties": {"images": {"type": "array", "items": _PICTURE, "minItems": 1}},
                             "required": ["images"],
                         },
                     ]
@@ -76,8 +86,10 @@ _ERRORS = (
     EmptyPicture("There are no bytes to decode."),
     errors.MalformedRequest("The form has no field file with a picture."),
     errors.InvalidBase64("The text is not base64 (Incorrect padding)."),
+    errors.Unauthorized("Send an API key as 'Authorization: Bearer KEY' or as 'X-API-Key: KEY'."),
     errors.ModelNotFound("There is no model 'digit'. Served here: digits."),
     errors.VersionNotFound("Version 9 of the model 'digits' is not loaded. Loaded: 3."),
+    errors.LabelNotFound("No version of the model 'digits' has the label 'gold'. Labels: canary, stable."),
     errors.BodyTimeout("The body was not complete after 30 s."),
     errors.BodyTooLarge("A body may have at most 10485760 bytes."),
     errors.TooManyPictures("The request has 40 pictures; at most 16 are allowed."),
@@ -89,12 +101,16 @@ _ERRORS = (
     errors.InvalidParameter("threshold: Input should be less than or equal to 1; received '7'."),
     errors.ModelRequired("Say which model is meant with ?model=NAME. Served here: digits, brain-mri."),
     errors.UrlNotEnabled("image has a url, which is not fetched. Send b64."),
+    errors.UrlRefused("Pictures are fetched by https only."),
     BrokenPicture("The picture is truncated."),
     UnsupportedPicture("This variant of TIFF is not supported."),
+    errors.RateLimited("This key may send 10 requests a second."),
     errors.GatewayError("The error is logged under this request's id."),
     errors.InferenceFailed("The model broke on this batch."),
+    errors.UrlFetchFailed("The server answered 404."),
     errors.Overloaded("All 128 places are taken. Try again in a moment."),
     errors.ModelNotReady("No version of the model 'digits' can answer now; /readyz says why."),
+    errors.BackendUnavailable("None of the model's servers can be reached."),
     errors.DeadlineExceeded("decode"),
 )
 

@@ -1,0 +1,1 @@
+"""Who comes in: ids and headers, keys, rates, places."""

@@ -1,0 +1,1 @@
+"""Pictures by URL, from listed hosts and public addresses only."""

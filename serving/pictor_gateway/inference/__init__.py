@@ -1,0 +1,1 @@
+"""From pictures to scores: decode, stand in line, share a call of the model."""

@@ -1,0 +1,1 @@
+"""The gateway as a process, or as several: listen, announce, drain, stop."""
