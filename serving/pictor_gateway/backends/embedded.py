@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from pictor_gateway.backends.loading import load_version
 from pictor_gateway.backends.protocol import Inference, ModelStatus
 from pictor_gateway.backends.session import OnnxSession
 from pictor_gateway.backends.watch import StoreWatch
-from pictor_gateway.deadline import Deadline
+from pictor_gateway.process.priority import step_back
+from pictor_gateway.request.deadline import Deadline
 
 log = logging.getLogger("pictor.models")
 
@@ -33,8 +34,12 @@ class LoadedVersion:
     digest: str
     session: OnnxSession
     threads: Executor
+    parallel_calls: int
+    backend: str = "embedded"
 
-    async def predict(self, pictures: NDArray[np.uint8], deadline: Deadline) -> Inference:
+    async def predict(
+        self, pictures: NDArray[np.uint8], deadline: Deadline, traceparent: str = ""
+    ) -> Inference:
         """Answer in an inference thread, or not at all if the deadline passes before one is free."""
         asked = perf_counter()
         loop = asyncio.get_running_loop()
@@ -47,16 +52,22 @@ class LoadedVersion:
 
 
 class EmbeddedBackend:
-    """Serves the newest healthy versions of every model in `store`, and follows the store."""
+    """Serves the newest healthy versions of the models in `store`, or of those in `only`; follows it."""
 
     def __init__(
-        self, store: Path, keep_versions: int, inference_threads: int, poll_interval_s: float
+        self,
+        store: Path,
+        keep_versions: int,
+        inference_threads: int,
+        poll_interval_s: float,
+        only: Collection[str] = (),
     ) -> None:
         self._store = store
+        self._inference_threads = inference_threads
         self._poll_interval_s = poll_interval_s
-        self._inference = ThreadPoolExecutor(inference_threads, thread_name_prefix="pictor-inference")
+        self._inference = ThreadPoolExecutor(inference_threads, "pictor-inference", initializer=step_back)
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="pictor-load")
-        self._watch = StoreWatch(store, keep_versions, self._load)
+        self._watch = StoreWatch(store, keep_versions, self._load, only)
         self._watching: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
 
@@ -73,6 +84,16 @@ class EmbeddedBackend:
     def models(self) -> Sequence[ModelStatus]:
         """Every model known now."""
         return self._watch.models
+
+    async def refresh(self, model: str) -> None:
+        """Do nothing: a version that is held is never let go under its holder."""
+
+    async def learn_label(self, model: str, label: str) -> None:
+        """Do nothing: a folder has no labels."""
+
+    def want(self, model: str, versions: Collection[int]) -> None:
+        """Keep these versions loaded beside the newest ones, as long as they are in the store."""
+        self._watch.want(model, versions)
 
     async def start(self) -> None:
         """Begin to load and to watch; return at once."""
@@ -100,4 +121,6 @@ class EmbeddedBackend:
 
     def _load(self, name: str, version: int) -> LoadedVersion:
         contract, session = load_version(self._store, name, version)
-        return LoadedVersion(name, version, contract, contract.digest(), session, self._inference)
+        return LoadedVersion(
+            name, version, contract, contract.digest(), session, self._inference, self._inference_threads
+        )

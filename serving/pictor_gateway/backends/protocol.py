@@ -1,17 +1,18 @@
 """What the gateway asks of a backend. A fake of ten lines can stand in for it."""
 
 from asyncio import Event
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictor_contract import ImageContract
-from pictor_gateway.deadline import Deadline
+from pictor_gateway.request.deadline import Deadline
 
-VersionState = Literal["loading", "available", "refused"]
+VersionState = Literal["loading", "available", "unloading", "ended", "refused"]
+"""TensorFlow Serving's states, and "refused": loaded or not, it is not believed; `reason` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,10 @@ class Inference:
 
 
 class ServedVersion(Protocol):
-    """One version that answers. Whoever holds it may go on asking it after a newer one took its place."""
+    """One version that answers. Whoever holds it may go on asking it after a newer one took its place.
+
+    The same version is the same object for as long as it is served, so that `is` tells a change.
+    """
 
     @property
     def name(self) -> str:
@@ -42,18 +46,36 @@ class ServedVersion(Protocol):
     def digest(self) -> str:
         """The contract's digest."""
 
-    async def predict(self, pictures: NDArray[np.uint8], deadline: Deadline) -> Inference:
+    @property
+    def backend(self) -> str:
+        """Who answers: "tensorflow_serving" or "embedded"."""
+
+    @property
+    def parallel_calls(self) -> int:
+        """How many calls of `predict` should be under way at once; changes as servers come and go."""
+
+    async def predict(
+        self, pictures: NDArray[np.uint8], deadline: Deadline, traceparent: str = ""
+    ) -> Inference:
         """Answer `pictures` [N, H, W, C], N at most the contract's largest batch.
 
+        `traceparent`: the W3C trace context to hand on, if any. Cancelling the call gives up the work.
+
         Raises:
-            DeadlineExceeded: time ran out before the model began.
-            InferenceFailed: the model broke.
+            DeadlineExceeded: time ran out.
+            InferenceFailed: this batch was refused or broke the model; its members may be tried apart.
+            Overloaded: the model's queue is full.
+            BackendUnavailable: nobody is there to ask.
+            VersionGone: this version is not served any more.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class VersionStatus:
-    """One version as operators see it. `served` is there while it answers, `reason` when it was refused."""
+    """One version as operators see it. `served` is there while it answers.
+
+    `reason` says why it was refused, or failed to load; beside `served`, that this holds on some servers.
+    """
 
     version: int
     state: VersionState
@@ -63,10 +85,18 @@ class VersionStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model's versions, newest first."""
+    """One model's versions, newest first.
+
+    `labels`: names of versions, such as "stable". `preferred`: the version meant by a request that names
+    none, whether it can answer or not; the newest that answers if None. `troubles`: what stands in the way,
+    a sentence each, for operators: it may name servers' addresses.
+    """
 
     name: str
     versions: tuple[VersionStatus, ...]
+    labels: Mapping[str, int] = field(default_factory=dict)
+    preferred: int | None = None
+    troubles: tuple[str, ...] = ()
 
     @property
     def available(self) -> tuple[ServedVersion, ...]:
@@ -93,3 +123,9 @@ class Backend(Protocol):
 
     def models(self) -> Sequence[ModelStatus]:
         """Every model known now, sorted by name."""
+
+    async def refresh(self, model: str) -> None:
+        """Look again now instead of at the next poll: a call has just found out that something changed."""
+
+    async def learn_label(self, model: str, label: str) -> None:
+        """Find out whether a version has `label`, which `models()` does not know; nothing if none has."""

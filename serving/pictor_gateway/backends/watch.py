@@ -1,7 +1,7 @@
 """Which versions of a store's models are served: the newest healthy ones, whatever happens on disk."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,25 +29,41 @@ class StoreWatch:
     there is none, what is in memory goes on.
     """
 
-    def __init__(self, store: Path, keep_versions: int, load: Callable[[str, int], ServedVersion]) -> None:
+    def __init__(
+        self,
+        store: Path,
+        keep_versions: int,
+        load: Callable[[str, int], ServedVersion],
+        only: Collection[str] = (),
+    ) -> None:
         self._store = store
+        self._only = only
         self._keep_versions = keep_versions
         self._load = load
         self._loaded: dict[str, dict[int, ServedVersion]] = {}
         self._refused: dict[str, dict[int, _Refusal]] = {}
         self._trouble = ""
+        self._wanted: dict[str, frozenset[int]] = {}
         self.models: tuple[ModelStatus, ...] = ()
         """Replaced as a whole after every change."""
+
+    def want(self, name: str, versions: Collection[int]) -> None:
+        """Keep these versions loaded as well, if they are there: from the next scan on, until told anew."""
+        self._wanted[name] = frozenset(versions)
 
     def scan(self) -> None:
         """Look once, load what is new, and publish the outcome in `models`."""
         try:
-            present = {name: list_versions(self._store / name) for name in list_models(self._store)}
+            names = [name for name in list_models(self._store) if not self._only or name in self._only]
+            present = {name: list_versions(self._store / name) for name in names}
         except OSError as error:  # a network file system that went away comes back; what is loaded goes on
             self._report_trouble(f"The store {self._store} cannot be read: {error}")
             return
+        names_wanted = self._only or ("<name>",)
         self._report_trouble(
-            "" if present else f"No model in {self._store}: expected <name>/<version>/ there."
+            ""
+            if present
+            else f"No model in {self._store}: expected {' or '.join(names_wanted)}/<version>/ there."
         )
         for name in sorted(set(present) | set(self._refused)):
             self._scan_model(name, present.get(name, []))
@@ -57,10 +73,11 @@ class StoreWatch:
         refused = self._refused.setdefault(name, {})
         for version in set(refused) - set(present):
             del refused[version]
+        wanted = self._wanted.get(name, frozenset())
         chosen: dict[int, ServedVersion] = {}
         for version in reversed(present):
-            if len(chosen) == self._keep_versions:
-                break
+            if len(chosen) >= self._keep_versions and version not in wanted:
+                continue
             served = self._loaded.get(name, {}).get(version) or self._try(name, version)
             if served is not None:
                 chosen[version] = served
