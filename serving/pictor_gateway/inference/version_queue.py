@@ -104,8 +104,8 @@ class VersionQueue:
         call_s = self._times.estimate(size)
         first_s = 0.0
         if len(self._calls) >= self._slots:
-            call_s = max(call_s, now - max(call.began for call in self._calls.values()))
-            first_s = min((self._left_s(call, now - call.began) for call in moving), default=call_s)
+            hung_s = now - max(call.began for call in self._calls.values())
+            first_s = min((self._left_s(call, now - call.began) for call in moving), default=hung_s)
         return Outlook(first_s + ahead // size / slots * call_s, ceil(pictures / (size * slots)) * call_s)
 
     def _left_s(self, call: ModelCall, spent_s: float) -> float:

@@ -107,12 +107,12 @@ class Account:
             if replaced or self._unproven(version, began) or self._is_old(version):
                 self._begin_proof(version)
         await self._finish_proofs()
-        due, before = self._labels_due(labels, available), set(self.labels)
+        due = set(self._labels_due(labels, available))
         found = await ask_labels(self.server, self.name, due, self.labels, self._timeout_s)
         if number > self._applied and self._absences_now == self._absences:
             self._applied = number  # a look that began later knows better
             self._log_not_loaded(reports)
-            learnt = {label: to for label, to in self.labels.items() if label not in before}
+            learnt = {label: to for label, to in self.labels.items() if label not in due}  # meanwhile
             self.reports, self.labels = reports, {**learnt, **found}
             self._keep_only(available, began)
             self._changed()
