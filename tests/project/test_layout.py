@@ -74,7 +74,7 @@ def test_only_the_contract_opens_pictures() -> None:
 
 
 def test_a_function_fits_on_a_screen() -> None:
-    """No function has more than 45 lines without its docstring; the metrics are the one exception."""
+    """No function has more than 45 lines without its docstring."""
     long = {
         f"{path.name}:{node.name}": lines
         for path in _sources()
@@ -83,7 +83,7 @@ def test_a_function_fits_on_a_screen() -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (lines := _lines(node)) > MAX_FUNCTION
     }
-    assert {"metrics.py:__init__": 52} == long
+    assert {} == long
 
 
 def _lines(node: "ast.FunctionDef | ast.AsyncFunctionDef") -> int:

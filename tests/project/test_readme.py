@@ -13,10 +13,13 @@ from starlette.exceptions import HTTPException
 from pictor_client.cli import commands
 from pictor_contract import PictureRefused
 from pictor_gateway.backends.embedded import EmbeddedBackend
+from pictor_gateway.backends.tensorflow_serving.fleet import Fleet
+from pictor_gateway.backends.tensorflow_serving.fleet_metrics import FleetCollector
+from pictor_gateway.backends.tensorflow_serving.metrics_page import FAMILIES
 from pictor_gateway.errors import GatewayError
-from pictor_gateway.metrics import Metrics, ModelCollector
 from pictor_gateway.problems import problem_of
 from pictor_gateway.settings import ENV_PREFIX, Settings, flag_of
+from pictor_gateway.telemetry.metrics import Metrics, ModelCollector
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,10 +59,12 @@ def test_the_metrics_table_is_what_is_exported(tmp_path: Path) -> None:
         instrument._name: instrument._labelnames
         for instrument in vars(metrics).values()  # the library has no other way
     }
-    models = {
-        family.name: family for family in ModelCollector(EmbeddedBackend(tmp_path, 1, 1, 1.0)).describe()
-    }
-    labels |= {name: family._labelnames for name, family in models.items()}
+    collectors = (
+        ModelCollector(EmbeddedBackend(tmp_path, 1, 1, 1.0)),
+        FleetCollector(Fleet(Settings.load({"tfs": "127.0.0.1", "model": "pets"}, {}))),
+    )
+    live = {family.name: family for collector in collectors for family in collector.describe()}
+    labels |= {name: family._labelnames for name, family in live.items()}
     expected = {
         (
             f"`{name}{'_total' if family.type == 'counter' else ''}`",
@@ -67,9 +72,18 @@ def test_the_metrics_table_is_what_is_exported(tmp_path: Path) -> None:
             ", ".join(labels[name]) or "-",
             family.documentation,
         )
-        for name, family in (families | models).items()
+        for name, family in (families | live).items()
     }
     assert expected == _rows("Metrics")
+
+
+def test_the_servers_metrics_table_is_what_is_taken_over() -> None:
+    """Their name, our name and meaning of each of TensorFlow Serving's metrics, and no other."""
+    expected = {
+        (f"`{theirs}`", f"`{ours.name}{'_total' if ours.kind == 'counter' else ''}`", ours.kind, ours.help)
+        for theirs, ours in FAMILIES.items()
+    }
+    assert expected == _rows("Metrics of TensorFlow Serving")
 
 
 def test_the_codes_table_is_what_can_be_answered() -> None:
