@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import httpcore
+import httpx
 import trustme
 
 from pictor_gateway.fetching.allowed_urls import AllowedHosts
@@ -143,3 +144,12 @@ def serving(talk: Talk, authority: trustme.CA, name: str) -> Iterator[Site]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def refuses(address: str) -> bool:
+    """Whether nobody takes connections at `address` any more."""
+    try:
+        httpx.get(address)
+    except httpx.TransportError:
+        return True
+    return False

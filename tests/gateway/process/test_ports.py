@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from gateway.web import refuses
 from pictor_gateway.routes import PROBES
 
 Serve = Callable[..., Any]
@@ -80,17 +81,9 @@ def test_the_probes_answer_until_the_end(serve: Serve, picture: MakePicture, eve
         slow.sendall(head.encode() + body[:10])
         eventually(lambda: "pictor_inflight_requests 1.0" in httpx.get(f"{probes}/metrics").text)
         server.process.send_signal(signal.SIGTERM)
-        eventually(lambda: _refuses(main))
+        eventually(lambda: refuses(main))
         assert 503 == httpx.get(f"{probes}/readyz").status_code
         assert {"status": "alive", "draining": True} == httpx.get(f"{probes}/livez").json()
         slow.sendall(body[10:])
         assert b"HTTP/1.1 200" in slow.recv(65536)
     assert 0 == server.process.wait(30)
-
-
-def _refuses(address: str) -> bool:
-    try:
-        httpx.get(address)
-    except httpx.TransportError:
-        return True
-    return False

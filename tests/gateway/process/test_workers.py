@@ -14,6 +14,7 @@ import psutil
 import pytest
 from prometheus_client import parser
 
+from gateway.web import refuses
 from pictor_gateway import Settings
 from pictor_gateway.process import workers
 from pictor_gateway.process.listening import listen
@@ -135,18 +136,10 @@ def test_sigterm_drains_every_worker(serve: Serve, picture: MakePicture, eventua
         eventually(lambda: 2 == sum(line["msg"] == "draining" for line in server.log()))
         assert [503] * 4 == [httpx.get(f"{probes}/readyz").status_code for _ in range(4)]
         assert 200 == _ask(address, body)
-        eventually(lambda: _refuses(address))
+        eventually(lambda: refuses(address))
         slow.sendall(body[10:])
         assert b"HTTP/1.1 200" in slow.recv(65536)
     assert 0 == server.process.wait(30)
-
-
-def _refuses(address: str) -> bool:
-    try:
-        httpx.get(address)
-    except httpx.TransportError:
-        return True
-    return False
 
 
 def test_a_taken_port_is_told_at_once(serve: Serve) -> None:

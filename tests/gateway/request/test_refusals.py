@@ -225,18 +225,21 @@ def test_a_chunked_body_is_counted_as_it_arrives(http: httpx.Client) -> None:
     _is_problem(response, 413, "body_too_large")
 
 
+async def _until_closed(gateway: Any, sent: bytes) -> bytes:
+    """Send what is no whole request, and return all that comes until the gateway closes."""
+    reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
+    writer.write(sent)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
 def test_a_body_that_trickles_is_refused(make_gateway: MakeGateway) -> None:
     """A client that sends half a body and then nothing is told so, and loses its connection."""
     gateway = make_gateway(receive_timeout_s=0.05)
 
-    async def half_a_request() -> bytes:
-        reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
-        writer.write(b"POST /v1/classify HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nhalf")
-        answer = await reader.read()
-        writer.close()
-        return answer
-
-    answer = asyncio.run(half_a_request())
+    half = b"POST /v1/classify HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nhalf"
+    answer = asyncio.run(_until_closed(gateway, half))
     assert answer.startswith(b"HTTP/1.1 408")
     assert "body_timeout" == json.loads(answer.partition(b"\r\n\r\n")[2])["code"]
 
@@ -245,14 +248,7 @@ def test_headers_that_trickle_lose_their_connection(make_gateway: MakeGateway) -
     """A connection that never completes its headers is closed; there is no request to answer."""
     gateway = make_gateway(receive_timeout_s=0.05)
 
-    async def half_of_the_headers() -> bytes:
-        reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
-        writer.write(b"POST /v1/classify HTTP/1.1\r\nHost: he")
-        answer = await reader.read()
-        writer.close()
-        return answer
-
-    assert b"" == asyncio.run(half_of_the_headers())
+    assert b"" == asyncio.run(_until_closed(gateway, b"POST /v1/classify HTTP/1.1\r\nHost: he"))
 
 
 def test_every_code_of_the_tree_is_its_own() -> None:
