@@ -29,11 +29,11 @@ imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 unit: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 proto: $(VENV)/.dev ## Write serving_pb2 anew after a change of serving.proto.
 	cd serving && ../$(VENV)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. \
-		pictor_gateway/backends/tensorflow_serving/wire/serving.proto
+		pictor_tfs/wire/serving.proto
 
 clean: ## Remove the virtual environment and what the demo wrote.
 	rm -rf $(VENV) demo

@@ -4,6 +4,8 @@
 
     stand_in.py    the server: start, stop, and start again on the same port
     services.py    its two gRPC services; what it was asked
+    configured.py  its configuration, by the call or by the polled file: what is loaded, labelled, unloaded
+    versions.py    a version's folder, as it is written and loaded
     library.py     which versions of which models there are, their states and labels
     predict.py     one Predict, with the checks and the texts of the real server
     batching.py    the real server's batching mode, with its ways to fail

@@ -36,14 +36,18 @@ with _hollow_tensorflow():
     from tensorflow.core.framework.tensor_pb2 import TensorProto
     from tensorflow_serving.apis import (
         get_model_status_pb2,
+        model_management_pb2,
         model_service_pb2_grpc,
         predict_pb2,
         prediction_service_pb2_grpc,
     )
+    from tensorflow_serving.config import model_server_config_pb2
 
 __all__ = [
     "TensorProto",
     "get_model_status_pb2",
+    "model_management_pb2",
+    "model_server_config_pb2",
     "model_service_pb2_grpc",
     "predict_pb2",
     "prediction_service_pb2_grpc",

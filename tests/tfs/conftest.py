@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from threading import Event
-from time import monotonic
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 from tfs.apis import (
     get_model_status_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -44,6 +44,12 @@ class Client:
         request = get_model_status_pb2.GetModelStatusRequest()
         _fill(request.model_spec, name, **spec)
         return self._models.GetModelStatus(request, timeout=PATIENCE_S)
+
+    def reload(self, config: str, timeout: float = PATIENCE_S) -> Any:
+        """Ask for a configuration, given as text."""
+        request = model_management_pb2.ReloadConfigRequest()
+        text_format.Parse(config, request.config)
+        return self._models.HandleReloadConfigRequest(request, timeout=timeout)
 
 
 def make_request(
@@ -94,17 +100,3 @@ def ask() -> Iterator[Callable[..., Client]]:
 def _request_for() -> Callable[..., Any]:
     """Make Predict requests."""
     return make_request
-
-
-@pytest.fixture(name="wait_until")
-def _wait_until() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something holds."""
-
-    def wait(holds: Callable[[], bool]) -> None:
-        end = monotonic() + PATIENCE_S
-        pause = Event()
-        while not holds():
-            assert monotonic() < end, "it never came true"
-            pause.wait(0.005)
-
-    return wait

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from photos import statistics_of, take_photos
 from pictor_contract import ImageContract, PictureInput
 from pictor_training.config.schema import ConvBlock, DenseBlock, NetworkConfig
 from pictor_training.export.artifact import export_artifact
@@ -24,6 +25,7 @@ def export_store(folder: Path) -> Path:
         input=picture_input,
         temperature=1.7,
         allowed_batch_sizes=(1, 2, 5),
+        statistics=statistics_of(take_photos(1, 40)),
     )
     save_h5(model, folder / "model.h5")
     export_artifact(model, folder / "model.h5", contract, folder / "artifact")

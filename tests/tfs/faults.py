@@ -26,6 +26,8 @@ NO_DEADLINE_S: Final = 1e8
 
 GARBLED: Final = ("garbage", "garbage_status")
 """Answers of Predict, or of GetModelStatus, that are no message."""
+HALF: Final = "half"
+"""A version whose pictures all fail, as its variables were missing when it was loaded."""
 GARBAGE: Final = b"\xff\xff\xff\xffno message at all"
 
 
@@ -42,6 +44,7 @@ class Call:
     size_bytes: int = 0
     time_remaining_s: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    config: str = ""
 
 
 class Clock:
@@ -119,8 +122,8 @@ class Faults:
             self._refusals.append(_Refusal(Refused(grpc.StatusCode[code], text), method, times))
 
     def spoil(self, how: str, version: int | None = None) -> None:
-        """Answer wrongly, by default for every version; `how` is a key of `SPOILS` or in `GARBLED`."""
-        assert how in GARBLED or how in SPOILS, how
+        """Answer wrongly, by default for every version; `how`: `HALF`, a key of `SPOILS`, or in `GARBLED`."""
+        assert how in (HALF, *GARBLED, *SPOILS), how
         with self._lock:
             self._spoilt[version] = how
 

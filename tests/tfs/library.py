@@ -52,6 +52,34 @@ class Library:
             if number is not None:
                 labels[label] = number
 
+    def names(self) -> list[str]:
+        """Return the models that have a version, in whatever state."""
+        with self._lock:
+            return sorted(name for name, entry in self._entries.items() if entry.versions)
+
+    def known(self, name: str) -> dict[int, Version]:
+        """Return a model's versions."""
+        with self._lock:
+            return dict(self._known(name))
+
+    def labels(self, name: str) -> dict[str, int]:
+        """Return a model's labels."""
+        with self._lock:
+            return dict(self._entries[name].labels) if name in self._entries else {}
+
+    def relabel(self, labels: Mapping[str, Mapping[str, int]]) -> None:
+        """Take all labels away and give these, by model."""
+        with self._lock:
+            for entry in self._entries.values():
+                entry.labels = {}
+            for name, given in labels.items():
+                self._entries.setdefault(name, _Entry()).labels = dict(given)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
     def forget_ended(self) -> None:
         """Drop the versions that have ended, as a new process does."""
         with self._lock:

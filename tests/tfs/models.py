@@ -118,13 +118,18 @@ class HalfLoaded:
         """Run what is a constant; refuse the rest."""
         if signature in self._without_variables:
             return self._model.run(signature, inputs, outputs)
-        raise Refused(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            "Could not find variable sequential/conv2d_1/bias_1. This could mean that the variable has been "
-            "deleted. In TF1, it can also mean the variable is uninitialized. Debug info: container="
-            "localhost, status error message=Container localhost does not exist. (Could not find resource: "
-            "localhost/sequential/conv2d_1/bias_1)\n\t [[{{node serving_default/ReadVariableOp}}]]",
-        )
+        raise without_variables()
+
+
+def without_variables() -> Refused:
+    """Return what a version says whose variables were not there when it was loaded."""
+    return Refused(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Could not find variable sequential/conv2d_1/bias_1. This could mean that the variable has been "
+        "deleted. In TF1, it can also mean the variable is uninitialized. Debug info: container="
+        "localhost, status error message=Container localhost does not exist. (Could not find resource: "
+        "localhost/sequential/conv2d_1/bias_1)\n\t [[{{node serving_default/ReadVariableOp}}]]",
+    )
 
 
 _loading = threading.Lock()

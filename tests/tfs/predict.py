@@ -7,9 +7,9 @@ import grpc
 
 from tfs.apis import predict_pb2
 from tfs.batching import Arrays, Batcher
-from tfs.faults import GARBAGE, Clock, Faults, spoil_outputs
+from tfs.faults import GARBAGE, HALF, Clock, Faults, spoil_outputs
 from tfs.library import Library
-from tfs.models import Model, Refused, Signature
+from tfs.models import Model, Refused, Signature, without_variables
 from tfs.tensors import MalformedTensor, dtype_name, dtype_of, from_array, to_array
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -41,8 +41,10 @@ class Predictor:
         outputs = _outputs(request.output_filter, signature)
         _check_types(inputs, signature)
         key = (request.model_spec.name, version.number, name, tuple(outputs))
-        answers = self._run(key, model, name, inputs, outputs, clock)
         how = self._faults.spoilt(version.number)
+        if how == HALF and name == DEFAULT_SIGNATURE:
+            raise without_variables()
+        answers = self._run(key, model, name, inputs, outputs, clock)
         if how == "garbage":
             return GARBAGE
         spoil_outputs(how, answers)

@@ -6,10 +6,12 @@ from threading import Lock
 from typing import Any, Final
 
 import grpc
+from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from tfs.apis import (
     get_model_status_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -29,7 +31,12 @@ class Services:
     """What the server answers, how many calls at once, and what it was asked."""
 
     def __init__(
-        self, library: Library, faults: Faults, predictor: Predictor, most_at_once: int | None
+        self,
+        library: Library,
+        faults: Faults,
+        predictor: Predictor,
+        reload: Callable[[Any], None],
+        most_at_once: int | None,
     ) -> None:
         self.calls: deque[Call] = deque(maxlen=_MOST_CALLS)
         self.codes: Counter[tuple[str, str, str]] = Counter()
@@ -38,6 +45,7 @@ class Services:
         self._library = library
         self._faults = faults
         self._predictor = predictor
+        self._reload = reload
         self._most_at_once = most_at_once
         self._at_once = 0
         self._lock = Lock()
@@ -62,6 +70,16 @@ class Services:
 
         request = _parse(get_model_status_pb2.GetModelStatusRequest, body)
         return self._answer("GetModelStatus", request, len(body), context, work)
+
+    def reload(self, body: bytes, context: grpc.ServicerContext) -> bytes:
+        """Answer a HandleReloadConfigRequest."""
+
+        def work(request: Any, clock: Clock) -> bytes:
+            self._reload(request.config)
+            return bytes(model_management_pb2.ReloadConfigResponse().SerializeToString())
+
+        request = _parse(model_management_pb2.ReloadConfigRequest, body)
+        return self._answer("HandleReloadConfigRequest", request, len(body), context, work)
 
     def _answer(
         self, method: str, request: Any, size: int, context: grpc.ServicerContext, work: Work
@@ -103,6 +121,7 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):  # ty
 class _Models(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc] - has no types
     def __init__(self, services: Services) -> None:
         self.GetModelStatus = services.status
+        self.HandleReloadConfigRequest = services.reload
 
 
 class _Bytes(grpc.ServerInterceptor):
@@ -129,8 +148,11 @@ def _readable(request: Any) -> Any:
 
 def _call(method: str, request: Any, size: int, clock: Clock, context: grpc.ServicerContext) -> Call:
     metadata = {key: str(value) for key, value in context.invocation_metadata()}
-    if request is None:
-        return Call(method, size_bytes=size, time_remaining_s=clock.remaining_s, metadata=metadata)
+    if request is None or method == "HandleReloadConfigRequest":
+        config = "" if request is None else text_format.MessageToString(request.config, as_utf8=True)
+        return Call(
+            method, size_bytes=size, time_remaining_s=clock.remaining_s, metadata=metadata, config=config
+        )
     spec = request.model_spec
     choice = spec.WhichOneof("version_choice")
     tensors = request.inputs.values() if method == "Predict" else ()

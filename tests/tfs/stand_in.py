@@ -3,12 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
 from tfs.batching import Batcher, BatchingRules
 from tfs.colours import Change, ColoursModel
+from tfs.configured import Configured
 from tfs.faults import Call, Faults
 from tfs.library import AVAILABLE, Library, State, Version
 from tfs.models import HalfLoaded, Model, saved_model
@@ -40,7 +41,9 @@ class StandIn:
     """A TensorFlow Serving of its own making. `faults` makes it go wrong, `calls` says what it was asked.
 
     `most_at_once` is --grpc_max_threads: one more call is refused at once. `mutual` asks clients for a
-    certificate. Stopped, it forgets its ended versions, and nothing else.
+    certificate. `config_file` is --model_config_file, read again every `config_poll_s` seconds if not 0.
+    Stopped, it forgets its ended versions, and nothing else; with a `config_file` everything, and begins
+    with what that says.
     """
 
     def __init__(
@@ -53,6 +56,10 @@ class StandIn:
         as_content: bool = False,
         tls: TlsFiles | None = None,
         mutual: bool = False,
+        config_file: str | Path | None = None,
+        config_poll_s: float = 0.0,
+        labels_anywhere: bool = False,
+        load_s: float = 0.0,
     ) -> None:
         self.host = host
         self.port = port
@@ -60,9 +67,12 @@ class StandIn:
         self.faults = Faults()
         self.batcher = None if batching is None else Batcher(batching)
         predictor = Predictor(self.library, self.faults, self.batcher, as_content=as_content)
-        self._services = Services(self.library, self.faults, predictor, most_at_once)
+        self._services = Services(self.library, self.faults, predictor, self.reload, most_at_once)
         self.calls = self._services.calls
         self._tls, self._mutual = tls, mutual
+        self._config_file, self._config_poll_s = config_file, config_poll_s
+        self._labels_anywhere, self._load_s = labels_anywhere, load_s
+        self._configured: Configured | None = None
         self._server: grpc.Server | None = None
         self._page: MetricsPage | None = None
 
@@ -72,7 +82,8 @@ class StandIn:
         return f"{self.host}:{self.port}"
 
     def start(self) -> "StandIn":
-        """Listen, on the port of before if it listened before."""
+        """Listen, on the port of before if it listened before; not before every configured model answers."""
+        self._configure()
         server = grpc.server(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="tfs"),
             interceptors=self._services.interceptors,
@@ -83,16 +94,32 @@ class StandIn:
             self.port = server.add_insecure_port(self.address)
         else:
             self.port = server.add_secure_port(self.address, _credentials(self._tls, mutual=self._mutual))
-        self.library.forget_ended()
         server.start()
         self._server = server
         return self
 
     def stop(self) -> None:
         """Go at once, as the real server does: calls under way break off."""
+        if self._configured is not None:
+            self._configured.close()
+            self._configured = None
         if self._server is not None:
             self._server.stop(None).wait()
             self._server = None
+
+    def reload(self, config: Any) -> None:
+        """Do what HandleReloadConfigRequest asks for; may raise `Refused`."""
+        assert self._configured is not None
+        self._configured.reload(config)
+
+    def available(self, name: str = "colours") -> set[int]:
+        """Return the versions that answer."""
+        return {number for number, one in self.library.known(name).items() if one.state == AVAILABLE}
+
+    @property
+    def ignored(self) -> list[str]:
+        """Why the polled file was not applied, each time since the start."""
+        return [] if self._configured is None else list(self._configured.ignored)
 
     def close(self) -> None:
         """Stop for good."""
@@ -147,6 +174,17 @@ class StandIn:
         return [
             call for call in list(self.calls) if call.method == method and signature in (None, call.signature)
         ]
+
+    def _configure(self) -> None:
+        if self._config_file is None:
+            self.library.forget_ended()
+        else:
+            self.library.clear()
+        self._configured = Configured(
+            self.library, labels_anywhere=self._labels_anywhere, load_s=self._load_s
+        )
+        if self._config_file is not None:
+            self._configured.begin(Path(self._config_file), self._config_poll_s)
 
 
 def _credentials(tls: TlsFiles, *, mutual: bool) -> grpc.ServerCredentials:

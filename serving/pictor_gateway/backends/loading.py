@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pictor_contract import ArtifactError, ImageContract, is_model_name
 from pictor_contract.artifact import ONNX_FILE, read_contract, verify_manifest
-from pictor_gateway.backends.golden import check_golden, golden_pixels
+from pictor_contract.golden import check_golden, golden_pixels
 from pictor_gateway.backends.session import OnnxSession
 from pictor_gateway.errors import InferenceFailed
 

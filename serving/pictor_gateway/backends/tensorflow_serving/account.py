@@ -9,10 +9,10 @@ from typing import Final
 
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
 from pictor_gateway.backends.tensorflow_serving.fleet import GRACE_S
-from pictor_gateway.backends.tensorflow_serving.messages import VersionReport
 from pictor_gateway.backends.tensorflow_serving.proof import NotProven, Proven, prove
 from pictor_gateway.backends.tensorflow_serving.questions import MOST_WORDS, Heard, ask_labels, ask_versions
 from pictor_gateway.backends.tensorflow_serving.server import Server
+from pictor_tfs.messages import VersionReport
 
 log = logging.getLogger("pictor.models")
 

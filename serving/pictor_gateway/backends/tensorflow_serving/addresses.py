@@ -6,9 +6,8 @@ import socket
 from asyncio import Event, Task
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from pictor_gateway.backends.tensorflow_serving.targets import Address, DnsName, Target
+from pictor_tfs.targets import Address, DnsName, IpAddress, Target, preferred
 
 log = logging.getLogger("pictor.tfs")
 
@@ -16,20 +15,14 @@ _SOON_S = 0.5
 """Pause between two questions while a name has given no address yet (a headless Service's name exists only
 once a pod is ready), and the least pause however often somebody asks."""
 
-IpAddress = IPv4Address | IPv6Address
 Resolve = Callable[[str], Awaitable[Sequence[IpAddress]]]
 """Return a name's addresses, or raise OSError."""
 
 
 async def ask_dns(host: str) -> Sequence[IpAddress]:
-    """Ask the system's resolver, in a thread.
-
-    With both families only IPv4 counts: a dual-stack headless Service would give each pod twice, and
-    `localhost` gives ::1, where a server that listens on 0.0.0.0 is not found.
-    """
+    """Ask the system's resolver, in a thread."""
     found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    given = {ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
-    return [one for one in given if one.version == 4] or list(given)  # noqa: PLR2004 - IPv4
+    return preferred(str(entry[4][0]) for entry in found)
 
 
 class Addresses:

@@ -8,8 +8,9 @@ from grpc import StatusCode
 
 from pictor_gateway.backends.protocol import ModelStatus, ServedVersion, VersionState, VersionStatus
 from pictor_gateway.backends.tensorflow_serving.account import Account
-from pictor_gateway.backends.tensorflow_serving.messages import VersionReport
 from pictor_gateway.backends.tensorflow_serving.proof import Proven
+from pictor_store.lineage import CANARY, STABLE
+from pictor_tfs.messages import VersionReport
 
 Handle = Callable[[int, Proven], ServedVersion]
 """Returns the one object that stands for a version: the same for equal digests."""
@@ -25,11 +26,12 @@ def agree(name: str, accounts: Sequence[Account], before: ModelStatus, handle: H
     usable = [one for one in accounts if one.server.usable] or [one for one in accounts if one.grace_s]
     chosen = _choose(usable, {one.version: one.digest for one in before.available})
     served = {version: handle(version, proven) for version, proven in chosen.items()}
+    labels = _labels(usable, served, before.labels)
     return ModelStatus(
         name,
         tuple(_version_statuses(usable, served, _unreachable(accounts))),
-        labels=_labels(usable, served, before.labels),
-        preferred=_preferred(usable, served),
+        labels=labels,
+        preferred=_preferred(usable, served, labels),
         troubles=tuple(one.trouble for one in accounts if one.trouble),
     )
 
@@ -55,7 +57,23 @@ def _choose(accounts: Sequence[Account], before: Mapping[int, str]) -> dict[int,
     return chosen
 
 
-def _preferred(accounts: Sequence[Account], served: Mapping[int, ServedVersion]) -> int | None:
+def _preferred(
+    accounts: Sequence[Account], served: Mapping[int, ServedVersion], labels: Mapping[str, int]
+) -> int | None:
+    """Return the stable version; without one that answers, the newest that half of the servers have.
+
+    A canary is not for everybody: it takes over only where nobody was ever stable and there is nothing else.
+    """
+    stable = labels.get(STABLE)
+    if stable in served:
+        return stable
+    others = {version: one for version, one in served.items() if version != labels.get(CANARY)}
+    if others or stable is None:
+        return _newest_of_half(accounts, others or served)
+    return stable
+
+
+def _newest_of_half(accounts: Sequence[Account], served: Mapping[int, ServedVersion]) -> int | None:
     """Return the newest version that at least half of the servers with this model answer.
 
     While a fleet is updated server by server, all traffic so moves once: when half of it is there to carry
@@ -77,14 +95,17 @@ def _labels(
 ) -> dict[str, int]:
     """Return the version that most servers give each label; where they are split, the one it had before.
 
-    A label that moves from server to server so moves once for the gateway's callers.
+    A label that moves from server to server so moves once for the gateway's callers. It does not move to a
+    version that cannot answer while the one it had can.
     """
-    found = {}
+    found: dict[str, int] = {}
     for label in sorted({label for one in accounts for label in one.labels}):
         votes = Counter(one.labels[label] for one in accounts if label in one.labels)
+        earlier = before.get(label)
+        stays = () if earlier is None or earlier not in served else (earlier,)
         found[label] = max(
-            votes,
-            key=lambda version: (version in served, votes[version], version == before.get(label), version),
+            {*votes, *stays},
+            key=lambda version: (version in served, votes[version], version == earlier, version),
         )
     return found
 

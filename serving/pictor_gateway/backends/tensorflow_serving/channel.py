@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from pictor_contract import ImageContract
-from pictor_gateway.backends.tensorflow_serving.targets import Address
+from pictor_tfs.targets import Address
 
 MOST_MESSAGE_BYTES: Final = 2**31 - 1
 """Protocol buffers allow no more, and TensorFlow Serving's own limit is the same."""

@@ -14,12 +14,12 @@ from pictor_gateway.backends.tensorflow_serving.channel import Channel, ChannelP
 from pictor_gateway.backends.tensorflow_serving.failures import NO_FAULT, CallFailed, FailureKind
 from pictor_gateway.backends.tensorflow_serving.retry_budget import RetryBudget
 from pictor_gateway.backends.tensorflow_serving.server import Server
-from pictor_gateway.backends.tensorflow_serving.targets import Address, parse_targets
 from pictor_gateway.backends.tensorflow_serving.tls import credentials_from
 from pictor_gateway.errors import BackendUnavailable
 from pictor_gateway.request.deadline import Deadline
 from pictor_gateway.settings import InvalidSettings, Settings
 from pictor_gateway.telemetry.metrics import Metrics
+from pictor_tfs.targets import Address, parse_targets
 
 log = logging.getLogger("pictor.tfs")
 

@@ -11,9 +11,11 @@ from typing import Final
 from grpc import StatusCode
 
 from pictor_contract import ContractError, ImageContract
-from pictor_gateway.backends.golden import check_golden, golden_pixels
+from pictor_contract.golden import check_golden, golden_pixels
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
-from pictor_gateway.backends.tensorflow_serving.messages import (
+from pictor_gateway.backends.tensorflow_serving.server import Server
+from pictor_gateway.backends.tensorflow_serving.translation import PROVES_NOTHING
+from pictor_tfs.messages import (
     PREDICT,
     InvalidAnswer,
     contract_request,
@@ -21,8 +23,6 @@ from pictor_gateway.backends.tensorflow_serving.messages import (
     read_contract,
     read_scores,
 )
-from pictor_gateway.backends.tensorflow_serving.server import Server
-from pictor_gateway.backends.tensorflow_serving.translation import PROVES_NOTHING
 
 _PROOF_S: Final = 10.0
 """Seconds for a version's first answer: one that was not warmed up compiles its graph meanwhile."""

@@ -7,7 +7,9 @@ from typing import Final
 from grpc import StatusCode
 
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
-from pictor_gateway.backends.tensorflow_serving.messages import (
+from pictor_gateway.backends.tensorflow_serving.server import Server
+from pictor_gateway.backends.tensorflow_serving.translation import PROVES_NOTHING
+from pictor_tfs.messages import (
     MODEL_STATUS,
     PREDICT,
     InvalidAnswer,
@@ -17,8 +19,6 @@ from pictor_gateway.backends.tensorflow_serving.messages import (
     read_status,
     status_request,
 )
-from pictor_gateway.backends.tensorflow_serving.server import Server
-from pictor_gateway.backends.tensorflow_serving.translation import PROVES_NOTHING
 
 MOST_WORDS: Final = 200
 """Letters of another program's message that are logged."""
@@ -53,14 +53,18 @@ async def ask_versions(server: Server, name: str, timeout_s: float) -> Heard:
 async def ask_labels(
     server: Server, name: str, labels: Iterable[str], known: Mapping[str, int], timeout_s: float
 ) -> dict[str, int]:
-    """Return the version of each label; what the server was too busy to say is as `known`."""
+    """Return the version of each label; what the server was too busy to say is as `known`.
+
+    So is a label whose version was unloaded: it still says which version is meant, and that it is not there.
+    """
     found: dict[str, int] = {}
     for label in labels:  # one by one: it may have a handful of threads, and they are for pictures
         request = contract_request(name, label=label)
         try:
             found[label], _ = read_contract(await server.call(PREDICT, request, timeout_s))
         except CallFailed as failure:  # INVALID_ARGUMENT: no such label; NOT_FOUND: its version is not loaded
-            if failure.kind in PROVES_NOTHING and label in known:
+            unloaded = failure.code is StatusCode.NOT_FOUND
+            if label in known and (unloaded or failure.kind in PROVES_NOTHING):
                 found[label] = known[label]
         except InvalidAnswer:
             continue

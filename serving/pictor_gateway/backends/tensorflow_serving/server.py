@@ -15,7 +15,7 @@ from pictor_gateway.backends.tensorflow_serving.channel import Channel, OpenChan
 from pictor_gateway.backends.tensorflow_serving.failures import ILL_CODES, CallFailed, judge
 from pictor_gateway.backends.tensorflow_serving.flight import Flight
 from pictor_gateway.backends.tensorflow_serving.health import Health
-from pictor_gateway.backends.tensorflow_serving.targets import Address
+from pictor_tfs.targets import Address
 
 log = logging.getLogger("pictor.tfs")
 

@@ -13,16 +13,16 @@ from pictor_gateway.backends.protocol import Inference
 from pictor_gateway.backends.tensorflow_serving.account import Account
 from pictor_gateway.backends.tensorflow_serving.failures import NO_FAULT, CallFailed
 from pictor_gateway.backends.tensorflow_serving.fleet import Fleet
-from pictor_gateway.backends.tensorflow_serving.messages import (
+from pictor_gateway.backends.tensorflow_serving.server import Server
+from pictor_gateway.backends.tensorflow_serving.translation import translated
+from pictor_gateway.errors import InferenceFailed, VersionGone
+from pictor_gateway.request.deadline import Deadline
+from pictor_tfs.messages import (
     PREDICT,
     InvalidAnswer,
     images_request,
     read_scores,
 )
-from pictor_gateway.backends.tensorflow_serving.server import Server
-from pictor_gateway.backends.tensorflow_serving.translation import translated
-from pictor_gateway.errors import InferenceFailed, VersionGone
-from pictor_gateway.request.deadline import Deadline
 
 log = logging.getLogger("pictor.tfs")
 

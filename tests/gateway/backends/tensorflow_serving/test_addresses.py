@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pictor_gateway.backends.tensorflow_serving.addresses import Addresses, ask_dns
-from pictor_gateway.backends.tensorflow_serving.targets import parse_targets
+from pictor_tfs.targets import parse_targets
 
 PATIENCE_S = 20
 

@@ -13,8 +13,8 @@ from pictor_gateway.backends.tensorflow_serving.account import Account, Belief, 
 from pictor_gateway.backends.tensorflow_serving.agreement import agree
 from pictor_gateway.backends.tensorflow_serving.coalesced import Coalesced
 from pictor_gateway.backends.tensorflow_serving.labels import LabelList
-from pictor_gateway.backends.tensorflow_serving.messages import VersionReport
 from pictor_gateway.backends.tensorflow_serving.proof import Proven, cut_to_messages
+from pictor_tfs.messages import VersionReport
 
 _CONTRACT = ImageContract("colours", ("no", "yes"), "binary", PictureInput(8, 8))
 _NOTHING = ModelStatus("colours", ())
@@ -97,6 +97,58 @@ def test_a_label_between_two_versions_moves_once() -> None:
     before = replace(_NOTHING, labels={"stable": 1})
     assert {"stable": 1} == agree("colours", accounts[:2], before, _handle).labels
     assert {"stable": 2} == agree("colours", accounts, before, _handle).labels
+
+
+@pytest.mark.parametrize(
+    ("versions", "labels", "before", "expected"),
+    [
+        # A promotion under way: the label follows when most servers have moved it.
+        (["v1 v2", "v1 v2", "v1 v2"], [2, 1, 1], 1, 1),
+        (["v1 v2", "v1 v2", "v1 v2"], [2, 2, 1], 1, 2),
+        (["v1 v2", "v1 v2"], [2, 1], 1, 1),
+        (["v1 v2", "v1 v2"], [2, 1], 2, 2),
+        # A rollback under way, on half of the servers.
+        (["v1 v2", "v1 v2"], [1, 2], 2, 2),
+        # A server that was just started tells no labels yet: it has no say.
+        (["v1 v2", "v1 v2"], [1, None], 1, 1),
+        # The label names what is not proven yet: it stays while the version it named answers.
+        (["v1"], [2], 1, 1),
+        (["v2"], [2], 1, 2),
+        # Nothing else is there: it is told as it is.
+        (["v3"], [2], 1, 2),
+    ],
+)
+def test_the_label_stable_decides_who_is_meant(
+    versions: list[str], labels: list[int | None], before: int, expected: int
+) -> None:
+    """While servers disagree, it moves once, and never to a version that cannot answer."""
+    accounts = [
+        _account(str(number), labels={"stable": label} if label else {}, **dict.fromkeys(having.split(), "x"))
+        for number, (having, label) in enumerate(zip(versions, labels, strict=True))
+    ]
+    status = agree("colours", accounts, replace(_NOTHING, labels={"stable": before}), _handle)
+    assert {"stable": expected} == status.labels
+    answering = {served.version for served in status.available}
+    assert (expected if expected in answering else 3) == status.preferred
+
+
+@pytest.mark.parametrize(
+    ("versions", "labels", "preferred"),
+    [
+        ({"v1": "x", "v2": "x"}, {"stable": 1, "canary": 2}, 1),
+        ({"v1": "x", "v2": "x"}, {"canary": 2}, 1),
+        ({"v2": "x"}, {"canary": 2}, 2),
+        ({"v2": "x"}, {"stable": 1, "canary": 2}, 1),
+        ({"v2": "x", "v3": "x"}, {"stable": 1, "canary": 2}, 3),
+        ({"v1": "x", "v2": "x"}, {"gold": 1}, 2),
+    ],
+)
+def test_a_canary_is_not_for_everybody(
+    versions: dict[str, str], labels: dict[str, int], preferred: int
+) -> None:
+    """Also if it is the newest, or if the stable version is away: then there is no answer."""
+    status = agree("colours", [_account("a", labels=labels, **versions)], _NOTHING, _handle)
+    assert preferred == status.preferred
 
 
 def test_states_and_reasons_are_told_for_each_version() -> None:

@@ -14,8 +14,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from pictor_gateway.backends.tensorflow_serving.exported_metrics import PATH, ServedMetrics
-from pictor_gateway.backends.tensorflow_serving.messages import PREDICT, contract_request
 from pictor_gateway.backends.tensorflow_serving.metrics_page import FAMILIES, read_page
+from pictor_tfs.messages import PREDICT, contract_request
 
 PAGE = """\
 # TYPE :tensorflow:cc:saved_model:load_attempt_count counter

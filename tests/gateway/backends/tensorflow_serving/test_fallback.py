@@ -70,18 +70,18 @@ def test_requests_in_flight_are_answered_by_the_folder(
 def test_an_explicit_version_is_never_replaced_by_another(
     tfs: Make, make_tfs_gateway: Make, classify: Classify, store: Path
 ) -> None:
-    """The folder has version 1 and the servers had 1 and 2: who names neither means 2."""
+    """The folder has version 1 and the servers had 1 and 2: who names neither means 2, which is stable."""
     server = tfs(versions=(1, 2))
-    server.label("stable", 1)
-    server.label("canary", 2)
+    server.label("stable", 2)
+    server.label("canary", 1)
     gateway = make_tfs_gateway(server, models=store)
     assert classify(gateway, version=2).status_code == 200
     server.stop()
     assert classify(gateway, version=1).json()["backend"] == "embedded"
     assert (503, "model_not_ready") == (classify(gateway).status_code, classify(gateway).json()["code"])
-    assert classify(gateway, label="stable").json()["backend"] == "embedded"
+    assert classify(gateway, label="canary").json()["backend"] == "embedded"
     assert classify(gateway, version=2).json()["code"] == "version_not_found"
-    assert classify(gateway, label="canary").json()["code"] == "label_not_found"
+    assert classify(gateway, label="stable").json()["code"] == "label_not_found"
     ready = gateway.http.get("/readyz")
     assert 503 == ready.status_code
     assert "The models folder has no colours/2 as the servers had it, loaded." in ready.json()["reasons"]

@@ -18,10 +18,10 @@ from pictor_gateway import Settings
 from pictor_gateway.backends.tensorflow_serving.addresses import ask_dns
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
 from pictor_gateway.backends.tensorflow_serving.fleet import Fleet
-from pictor_gateway.backends.tensorflow_serving.messages import MODEL_STATUS, PREDICT, status_request
 from pictor_gateway.backends.tensorflow_serving.server import Server
 from pictor_gateway.request.deadline import Deadline
 from pictor_gateway.telemetry.metrics import Metrics
+from pictor_tfs.messages import MODEL_STATUS, PREDICT, status_request
 
 PATIENCE_S = 20
 

@@ -10,7 +10,7 @@ import pytest
 from pictor_contract import ImageContract, PictureInput
 from pictor_gateway.backends.tensorflow_serving.channel import MOST_MESSAGE_BYTES, ChannelPlan, MessageLimits
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
-from pictor_gateway.backends.tensorflow_serving.targets import Address
+from pictor_tfs.targets import Address
 
 MIB = 1024 * 1024
 CALM = {"tfs_probe_timeout_s": 30}

@@ -12,7 +12,7 @@ import uvloop
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
 from pictor_gateway.backends.tensorflow_serving.fleet_metrics import FleetCollector
 from pictor_gateway.backends.tensorflow_serving.health import Health
-from pictor_gateway.backends.tensorflow_serving.messages import MODEL_STATUS, PREDICT
+from pictor_tfs.messages import MODEL_STATUS, PREDICT
 
 CALM = {"tfs_probe_timeout_s": 30}
 

@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from colours import colour_scores
-from pictor_gateway.backends.tensorflow_serving.messages import PREDICT, images_request, read_scores
 from pictor_gateway.request.deadline import Deadline
+from pictor_tfs.messages import PREDICT, images_request, read_scores
 
 PICTURES = np.random.default_rng(7).integers(0, 256, (2, 8, 8, 3), np.uint8)
 PATIENCE_S = 20

@@ -16,7 +16,7 @@ import trustme
 from pictor_gateway import InvalidSettings, Settings
 from pictor_gateway.backends.tensorflow_serving.failures import CallFailed
 from pictor_gateway.backends.tensorflow_serving.fleet import Fleet
-from pictor_gateway.backends.tensorflow_serving.messages import PREDICT
+from pictor_tfs.messages import PREDICT
 
 
 class Secured:

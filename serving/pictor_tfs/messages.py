@@ -2,21 +2,24 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
 from pictor_contract.signature import CONTRACT, IMAGES, PROBE, SCORES
-from pictor_gateway.backends.protocol import VersionState
-from pictor_gateway.backends.tensorflow_serving.wire import serving_pb2 as wire
+from pictor_tfs.wire import serving_pb2 as wire
 
 PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
 MODEL_STATUS: Final = "/tensorflow.serving.ModelService/GetModelStatus"
+RELOAD: Final = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
+
+ServerState = Literal["loading", "available", "unloading", "ended"]
+"""TensorFlow Serving's states of a version."""
 
 _States = wire.ModelVersionStatus
-_STATES: Final = MappingProxyType[int, VersionState](
+_STATES: Final = MappingProxyType[int, ServerState](
     {
         _States.START: "loading",
         _States.LOADING: "loading",
@@ -43,7 +46,7 @@ class VersionReport:
     """One version as a server reports it; `error_code` is a number of gRPC's."""
 
     version: int
-    state: VersionState
+    state: ServerState
     error_code: int
     message: str
 
@@ -88,6 +91,15 @@ def contract_request(name: str, *, version: int | None = None, label: str | None
 def status_request(name: str) -> bytes:
     """Ask for the states of every version of `name`."""
     return wire.GetModelStatusRequest(model_spec=wire.ModelSpec(name=name)).SerializeToString()
+
+
+def reload_request(config: wire.ModelServerConfig) -> bytes:
+    """Tell a server to serve what `config` says, and nothing else.
+
+    It answers when models that are new to it have a version that answers, and at once if there are none: a
+    version more of a model it has is then not loaded yet.
+    """
+    return wire.ReloadConfigRequest(config=config).SerializeToString(deterministic=True)
 
 
 def read_scores(answer: bytes, pictures: int, labels: int) -> NDArray[np.float32]:
@@ -147,13 +159,16 @@ def read_status(answer: bytes) -> tuple[VersionReport, ...]:
     )
 
 
-def answered_version(answer: bytes) -> int:
-    """Return which version a Predict was answered by.
+def check_reloaded(answer: bytes) -> None:
+    """Return if a server has taken its new configuration.
 
     Raises:
-        InvalidAnswer: it cannot be read, or does not say.
+        InvalidAnswer: it cannot be read, or tells of a failure.
     """
-    return _version_of(_parse(wire.PredictResponse, answer))
+    status = _parse(wire.ReloadConfigResponse, answer).status
+    if status.error_code:
+        words = status.error_message.decode(errors="replace")
+        raise InvalidAnswer(f"the reload failed with code {status.error_code}: {words}")
 
 
 def _parse(form: type[_Answer], answer: bytes) -> _Answer:

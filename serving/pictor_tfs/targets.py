@@ -11,12 +11,15 @@ Read when the settings are judged, so it loads nothing but the standard library.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import ip_address as any_address
 
 DEFAULT_PORT = 8500
 """TensorFlow Serving's own gRPC port."""
 
+_IPV4 = 4
 _MOST_PORT = 65535
 _MOST_NAME_LETTERS = 253
 _WRITE = "write host:8500, dns:///host:8500, 10.0.0.1:8500, [fd00::1]:8500 or unix:/path"
@@ -28,6 +31,9 @@ _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
 _HOST = re.compile(r"([^:]*)(?::(.*))?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+
+IpAddress = IPv4Address | IPv6Address
 
 
 class InvalidTarget(ValueError):
@@ -55,7 +61,7 @@ class DnsName:
     host: str
     port: int
 
-    def at(self, address: IPv4Address | IPv6Address) -> Address:
+    def at(self, address: IpAddress) -> Address:
         """Return the server at one of the name's addresses."""
         return ip_address(address, self.port, self.host.removesuffix("."))
 
@@ -63,10 +69,20 @@ class DnsName:
 Target = Address | DnsName
 
 
-def ip_address(address: IPv4Address | IPv6Address, port: int, host: str = "") -> Address:
+def ip_address(address: IpAddress, port: int, host: str = "") -> Address:
     """Return the server at `address`, which DNS gave for `host` or which was set as it is."""
-    text = f"{address}:{port}" if address.version == 4 else f"[{address}]:{port}"  # noqa: PLR2004 - IPv4
+    text = f"{address}:{port}" if address.version == _IPV4 else f"[{address}]:{port}"
     return Address(f"ipv{address.version}:{text}", text, host)
+
+
+def preferred(found: Iterable[str]) -> list[IpAddress]:
+    """Return the addresses to use of those that DNS gave for a name.
+
+    With both families only IPv4 counts: a dual-stack headless Service would give each pod twice, and
+    `localhost` gives ::1, where a server that listens on 0.0.0.0 is not found.
+    """
+    given = {any_address(one.partition("%")[0]) for one in found}
+    return [one for one in given if one.version == _IPV4] or list(given)
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:

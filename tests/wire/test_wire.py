@@ -9,23 +9,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictor_gateway.backends.tensorflow_serving import messages
-from pictor_gateway.backends.tensorflow_serving.wire import serving_pb2 as ours
+from pictor_tfs import messages
+from pictor_tfs.wire import serving_pb2 as ours
 from tfs.apis import (
     TensorProto,
     get_model_status_pb2,
+    model_management_pb2,
+    model_server_config_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
     types_pb2,
 )
 
-SERVING = Path(messages.__file__).parents[3]
-WIRE = "pictor_gateway/backends/tensorflow_serving/wire/serving"
+SERVING = Path(messages.__file__).parents[1]
+WIRE = "pictor_tfs/wire/serving"
 
 PAIRS: dict[Any, Any] = {
     ours.TensorProto: TensorProto,
@@ -34,6 +37,9 @@ PAIRS: dict[Any, Any] = {
     ours.GetModelStatusRequest: get_model_status_pb2.GetModelStatusRequest,
     ours.GetModelStatusResponse: get_model_status_pb2.GetModelStatusResponse,
     ours.ModelVersionStatus: get_model_status_pb2.ModelVersionStatus,
+    ours.ModelServerConfig: model_server_config_pb2.ModelServerConfig,
+    ours.ReloadConfigRequest: model_management_pb2.ReloadConfigRequest,
+    ours.ReloadConfigResponse: model_management_pb2.ReloadConfigResponse,
 }
 BYTES, STRING = FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_STRING
 INT32, ENUM = FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_ENUM
@@ -105,7 +111,7 @@ def test_the_methods_have_the_paths_of_the_original() -> None:
     prediction_service_pb2_grpc.PredictionServiceStub(channel)
     model_service_pb2_grpc.ModelServiceStub(channel)
 
-    assert {messages.PREDICT, messages.MODEL_STATUS} <= set(asked)
+    assert {messages.PREDICT, messages.MODEL_STATUS, messages.RELOAD} <= set(asked)
 
 
 @given(name=names, version=versions, shape=shapes, order=st.sampled_from("CF"))
@@ -164,6 +170,46 @@ def test_a_request_for_the_states_is_the_original_s(name: str) -> None:
     request.model_spec.name = name
 
     assert request.SerializeToString(deterministic=True) == messages.status_request(name)
+
+
+models = st.fixed_dictionaries(
+    {
+        "name": names,
+        "policy": st.sampled_from(["latest", "all", "specific"]),
+        "versions": st.lists(versions, min_size=1, max_size=4, unique=True),
+        "labels": st.dictionaries(names, versions, max_size=3),
+    }
+)
+
+
+def configure(config: Any, asked: list[dict[str, Any]]) -> Any:
+    """Fill a configuration of either set of messages."""
+    for model in asked:
+        one = config.model_config_list.config.add(
+            name=model["name"], base_path=f"/models/{model['name']}", model_platform="tensorflow"
+        )
+        policy = one.model_version_policy
+        if model["policy"] == "latest":
+            policy.latest.num_versions = len(model["versions"])
+        elif model["policy"] == "all":
+            policy.all.SetInParent()
+        else:
+            policy.specific.versions.extend(model["versions"])
+        one.version_labels.update(model["labels"])
+    return config
+
+
+@given(asked=st.lists(models, max_size=3))
+def test_a_configuration_is_the_original_s_as_bytes_and_as_text(asked: list[dict[str, Any]]) -> None:
+    """So a server takes it over the call, and reads it from its file."""
+    mine = configure(ours.ModelServerConfig(), asked)
+    other = configure(model_server_config_pb2.ModelServerConfig(), asked)
+    request = model_management_pb2.ReloadConfigRequest(config=other)
+    text = text_format.MessageToString(mine, as_utf8=True)
+
+    assert request.SerializeToString(deterministic=True) == messages.reload_request(mine)
+    assert mine == ours.ModelServerConfig.FromString(other.SerializeToString())
+    assert other == text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
 
 
 def answer(form: Any, name: str, version: int, scores: list[float], texts: list[bytes]) -> Any:

@@ -1,0 +1,1 @@
+"""What is said to TensorFlow Serving and what it answers, without TensorFlow."""
