@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pictor_store.durable import force_to_disk
 from pictor_training.errors import TrainingError
 
 
@@ -37,12 +38,3 @@ def write_durably(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def write_text_durably(path: Path, text: str) -> None:
     """Do the same with text, as UTF-8. A file name that is no text is written escaped instead of refused."""
     write_durably(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
-
-
-def force_to_disk(path: Path) -> None:
-    """Wait until the file's content, or the folder's list of names, would survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

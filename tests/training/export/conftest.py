@@ -1,4 +1,4 @@
-"""One small network, exported once for all tests that look at it; a stand-in for those that only copy."""
+"""One small network, exported once for all tests that look at it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,6 @@ import keras
 import pytest
 
 from pictor_contract import Head, ImageContract, PictureInput
-from pictor_contract.artifact import CONTRACT_FILE, write_manifest
 from pictor_training.config.schema import ConvBlock, DenseBlock, NetworkConfig
 from pictor_training.export.artifact import export_artifact
 from pictor_training.export.parity import ParityReport
@@ -82,18 +81,3 @@ def artifact(exported: tuple[ImageContract, ParityReport], run: Path) -> Path:
 def contract(exported: tuple[ImageContract, ParityReport]) -> ImageContract:
     """Return the completed contract."""
     return exported[0]
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Path:
-    """Make a folder that publishing takes for an artifact, large enough to be caught half-copied."""
-    folder = tmp_path / "stand-in"
-    (folder / "variables").mkdir(parents=True)
-    (folder / "variables" / "variables.data").write_bytes(bytes(4_000_000))
-    contract = ImageContract(
-        name="pets", labels=("cat", "dog"), head="multiclass", input=PictureInput(height=8, width=8)
-    )
-    (folder / CONTRACT_FILE).parent.mkdir()
-    (folder / CONTRACT_FILE).write_text(contract.to_json())
-    write_manifest(folder)
-    return folder

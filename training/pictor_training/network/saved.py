@@ -12,7 +12,7 @@ import h5py
 import keras
 import numpy as np
 
-from pictor_training.durable import force_to_disk
+from pictor_store.durable import force_to_disk
 from pictor_training.errors import TrainingError, UnsafeModelFile
 from pictor_training.fitting.optimiser import exclude_from_decay, optimiser_state
 from pictor_training.network.opened import STATE_KEY, OpenedModel, damage_explained, open_model

@@ -1,0 +1,1 @@
+"""Versions, labels and the history of a model."""
