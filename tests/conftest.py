@@ -6,14 +6,19 @@ What they need is imported when a test asks for them: none of the other tests wa
 from __future__ import annotations
 
 from contextlib import ExitStack
+from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+PATIENCE_S = 30.0
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from pictor_store.models.model import StoredModel
     from tfs.process import Action, TfsProcess
     from tfs.stand_in import StandIn, TlsFiles
 
@@ -56,6 +61,32 @@ def tfs_process(tmp_path: Path) -> Iterator[Callable[..., TfsProcess]]:
         process.kill()
 
 
+@pytest.fixture
+def stored_colours(tmp_path: Path) -> Callable[..., StoredModel]:
+    """Publish versions of the model "colours" that stand-ins can load: `stored_colours(3)`.
+
+    The store is tmp_path/"store"; more is added to it by further calls.
+    """
+    from pictor_store.models.store import open_store  # noqa: PLC0415 - see the top
+    from tfs.versions import write_colours  # noqa: PLC0415 - see the top
+
+    def publish(versions: int, name: str = "colours") -> StoredModel:
+        model = open_store(tmp_path / "store").model(name)
+        for _ in range(versions):
+            number = max(model.versions(), default=0) + 1
+            artifact = write_colours(tmp_path / "artifacts" / name / str(number), 10.0 * number, name)
+            assert number == model.publish(artifact)
+        return model
+
+    return publish
+
+
+@pytest.fixture
+def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let servers drop at once what has lost its label: no gateway looks at labels only every second."""
+    monkeypatch.setattr("pictor_store.serving.rollout._LINGER_S", 0.0)
+
+
 @pytest.fixture(scope="session")
 def saved_model_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Export a tiny network as training does, and return the store with it: pets/1, every form in it."""
@@ -70,3 +101,17 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     from tfs.certificates import make_tls_files  # noqa: PLC0415 - see the top
 
     return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Wait until something holds: `wait_until(lambda: ...)`."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        end = monotonic() + PATIENCE_S
+        pause = Event()
+        while not holds():
+            assert monotonic() < end, "it never came true"
+            pause.wait(0.005)
+
+    return wait

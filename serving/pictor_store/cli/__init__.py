@@ -1,0 +1,1 @@
+"""`pictor models` and `pictor samples`."""

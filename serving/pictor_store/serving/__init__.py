@@ -1,0 +1,1 @@
+"""TensorFlow Serving told which versions to serve, and asked whether it does."""
