@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from pictor_gateway.app import create_app, create_probe_app
 from pictor_gateway.backends.assembly import backend_from
+from pictor_gateway.capturing.assembly import check_capturing
 from pictor_gateway.entrance.access import access_from
 from pictor_gateway.gateway import gateway_in
 from pictor_gateway.process.connection import header_limited
@@ -44,6 +45,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> None:
     """
     access_from(settings)  # faulty keys are a fault of usage: told first, and once for all workers
     check_tracing(settings)
+    check_capturing(settings)
     listeners = listen(settings)
     configure_logging(settings.log_level, sys.stderr)
     if settings.workers > 1:

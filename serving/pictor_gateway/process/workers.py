@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from pictor_gateway.capturing.assembly import secret_of
 from pictor_gateway.process.cores import usable_cores
 from pictor_gateway.process.listening import ANNOUNCEMENT, Listeners
 from pictor_gateway.settings import Settings
@@ -228,6 +229,7 @@ def _for_one_worker(settings: Settings) -> dict[str, Any]:
     return {
         **settings.model_dump(mode="json"),
         "api_keys": None if keys is None else keys.get_secret_value(),
+        "feedback_secret": secret_of(settings),  # made here once: each worker reads the others' ids
         "decode_threads": settings.decode_threads or share,
         "inference_threads": settings.inference_threads or share,
     }

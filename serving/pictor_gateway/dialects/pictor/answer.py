@@ -1,6 +1,7 @@
 """What `/v1/classify` and `/v1/models` answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pictor_contract.decision import decide
 from pictor_gateway.backends.protocol import ModelStatus, ServedVersion, VersionStatus
 from pictor_gateway.inference.pipeline import Recognised, Refusal
 from pictor_gateway.problems import problem_of
+from pictor_gateway.rollout.rollout import CanaryState
 from pictor_gateway.telemetry.facts import RequestFacts
 
 Json = dict[str, Any]
@@ -28,37 +30,49 @@ class Selection:
 
 
 def one_answer(
-    served: ServedVersion, recognised: Recognised, selection: Selection, facts: RequestFacts
+    served: ServedVersion,
+    recognised: Recognised,
+    selection: Selection,
+    facts: RequestFacts,
+    prediction_id: str = "",
 ) -> Json:
     """Return the answer to one picture."""
     return {
         **_head(served, facts),
-        **_picture_answer(served.contract, recognised, selection),
+        **_picture_answer(served.contract, recognised, selection, prediction_id),
         "timings_ms": facts.timings_ms(),
     }
 
 
 def several_answer(
-    served: ServedVersion, outcomes: list[Recognised | Refusal], selection: Selection, facts: RequestFacts
+    served: ServedVersion,
+    outcomes: list[Recognised | Refusal],
+    selection: Selection,
+    facts: RequestFacts,
+    prediction_ids: Sequence[str] = (),
 ) -> Json:
     """Return the answers in the order of the pictures, each with its predictions or its error."""
+    ids = prediction_ids or ("",) * len(outcomes)
     results = [
-        _picture_answer(served.contract, one, selection)
+        _picture_answer(served.contract, one, selection, prediction_id)
         if isinstance(one, Recognised)
         else {"error": problem_of(one).body()}
-        for one in outcomes
+        for one, prediction_id in zip(outcomes, ids, strict=True)
     ]
     return {**_head(served, facts), "results": results, "timings_ms": facts.timings_ms()}
 
 
-def models_answer(models: tuple[ModelStatus, ...], default_model: str | None) -> Json:
-    """Return every model with every version known."""
+def models_answer(
+    models: tuple[ModelStatus, ...], default_model: str | None, canaries: Mapping[str, CanaryState]
+) -> Json:
+    """Return every model with every version known; `canaries` are those under trial, by their models."""
     return {
         "models": [
             {
                 "name": model.name,
                 "default": model.name == default_model,
                 "labels": dict(model.labels),
+                **({"canary": asdict(canaries[model.name])} if model.name in canaries else {}),
                 "versions": [_version_answer(one) for one in model.versions],
             }
             for model in models
@@ -71,14 +85,18 @@ def _head(served: ServedVersion, facts: RequestFacts) -> Json:
     return {"id": facts.request_id, "model": model, "backend": served.backend}
 
 
-def _picture_answer(contract: ImageContract, recognised: Recognised, selection: Selection) -> Json:
+def _picture_answer(
+    contract: ImageContract, recognised: Recognised, selection: Selection, prediction_id: str
+) -> Json:
     scores = recognised.scores
     predictions = [
         {"label": contract.labels[index], "index": index, "score": round(float(scores[index]), _SCORE_DIGITS)}
         for index in _by_score(scores)[: selection.top_k]
         if scores[index] >= selection.threshold
     ]
+    named = {"prediction_id": prediction_id} if prediction_id else {}
     return {
+        **named,
         "predictions": predictions,
         "decision": decided_labels(contract, scores),
         "image": {

@@ -61,6 +61,9 @@ class TimingsDocument(_Document):
 class RecognisedDocument(_Document):
     """What is in one picture."""
 
+    prediction_id: str | None = Field(
+        None, description="For `/v1/feedback`; there if the operator takes feedback or captures pictures."
+    )
     predictions: list[PredictionDocument] = Field(description="Highest score first.")
     decision: list[str] = Field(description="Labels that count as present by the model's thresholds.")
     image: PictureDocument
@@ -91,6 +94,26 @@ class SeveralAnswerDocument(_Document):
     timings_ms: TimingsDocument
 
 
+class FeedbackBody(_Document):
+    """What a prediction should have been."""
+
+    prediction_id: str = Field(description="As the answer had it.")
+    label: str | list[str] = Field(
+        description="One of the model's labels; a list, perhaps empty, if the model gives several."
+    )
+
+
+class FeedbackDocument(_Document):
+    """What came of it. A later label for the same prediction takes its place."""
+
+    prediction_id: str
+    label: str | list[str]
+    predicted: str | list[str] | None = Field(
+        description="What was predicted; null if that version's labels are not known any more."
+    )
+    correct: bool
+
+
 class InputDocument(_Document):
     """The size pictures are brought to."""
 
@@ -116,12 +139,29 @@ class VersionDocument(_Document):
     made_by: str | None = None
 
 
+class CanaryDocument(_Document):
+    """How the version labelled canary does beside the stable one, as the process that answers has seen it.
+
+    `share` of the requests that name no version. `active` until a breach, which `reason` tells. `pictures`:
+    seen or mirrored. `agreement`: the share of the latest mirrored ones answered as stable did.
+    """
+
+    share: float
+    active: bool
+    reason: str
+    pictures: int
+    agreement: float | None
+
+
 class ServedModelDocument(_Document):
     """One model, its versions newest first."""
 
     name: str
     default: bool
     labels: dict[str, int] = Field(description="Versions by label, such as stable, where there are any.")
+    canary: CanaryDocument | None = Field(
+        None, description="There while a canary is tried: see canary_share and shadow_share."
+    )
     versions: list[VersionDocument]
 
 

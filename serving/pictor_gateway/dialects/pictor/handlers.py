@@ -40,17 +40,19 @@ async def classify(request: Request, query: Annotated[ClassifyQuery, Query()]) -
         served, outcomes = await visit.recognise(pictures)
     selection = Selection(query.top_k or settings.top_k, query.threshold)
     if several:
-        return JSONResponse(several_answer(served, outcomes, selection, facts))
+        return JSONResponse(several_answer(served, outcomes, selection, facts, visit.prediction_ids))
     (outcome,) = outcomes
     if not isinstance(outcome, Recognised):
         raise outcome
-    return JSONResponse(one_answer(served, outcome, selection, facts))
+    return JSONResponse(one_answer(served, outcome, selection, facts, *visit.prediction_ids))
 
 
 async def list_models(request: Request) -> Response:
     """List the models: their versions and states, labels, input and measured quality."""
     gateway = gateway_of(request)
-    return JSONResponse(models_answer(tuple(gateway.backend.models()), gateway.catalogue.default_model))
+    canaries = {} if gateway.rollout is None else gateway.rollout.states()
+    models = tuple(gateway.backend.models())
+    return JSONResponse(models_answer(models, gateway.catalogue.default_model, canaries))
 
 
 async def _pictures_in(visit: Visit, content_type: str) -> tuple[Sequence[SentPicture], bool]:
