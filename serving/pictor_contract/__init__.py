@@ -13,11 +13,13 @@ from pictor_contract.errors import (
     UnknownFormat,
     UnsupportedPicture,
 )
+from pictor_contract.statistics import DataStatistics
 
 __all__ = [
     "ArtifactError",
     "BrokenPicture",
     "ContractError",
+    "DataStatistics",
     "DecodeLimits",
     "DecodedPicture",
     "EmptyPicture",

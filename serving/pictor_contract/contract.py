@@ -8,19 +8,16 @@ from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from typing import Any, Literal, Self, TypeVar, get_args
 
-from pictor_contract.checks import (
-    are_numbers,
-    are_texts,
-    is_base64,
-    is_int,
-    is_number,
-    is_text,
-    require,
-)
+from pictor_contract.checks import are_numbers, are_texts, is_base64, is_int, is_number, is_text, require
 from pictor_contract.errors import InvalidContract
+from pictor_contract.statistics import DataStatistics
 
 SCHEMA_VERSION = 1
-"""Raised when a reader of the old schema would misread the new one."""
+"""Raised when a reader of the old schema would misread the new one.
+
+`statistics` did not raise it: a release from before refuses a contract that has them, by an unknown field's
+name, and misreads nothing; a contract without them is written, and digested, as it always was.
+"""
 
 DECODE_VERSION = 1
 """Raised when `decode` would give other pixels for the same picture and the same input."""
@@ -122,7 +119,8 @@ class ImageContract:
 
     `temperature` is already applied inside the saved graph and stands here as a record, not as work to do.
     `thresholds[i]` is the calibrated score from which `labels[i]` counts as present. `made_by` names the
-    release and the run. `golden` and `weights_sha256` are empty only before training has ended.
+    release and the run. `statistics` are those of the training data, to compare what is seen later with.
+    `golden` and `weights_sha256` are empty only before training has ended.
     """
 
     name: str
@@ -138,6 +136,7 @@ class ImageContract:
     golden: GoldenExample | None = None
     created_utc: str = ""
     made_by: str = ""
+    statistics: DataStatistics | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -206,6 +205,13 @@ class ImageContract:
             self.metrics,
             "an object of finite numbers",
         )
+        told = self.statistics
+        require(
+            told is None or (isinstance(told, DataStatistics) and len(told.class_mix) == len(self.labels)),
+            "statistics",
+            told,
+            "the training data's, with one share of class_mix for each label",
+        )
 
     @property
     def max_batch(self) -> int:
@@ -214,11 +220,18 @@ class ImageContract:
 
     def digest(self) -> str:
         """Sha256 (hex) over the canonical JSON: equal digests mean equal contracts."""
-        return _digest(asdict(self))
+        return _digest(self._to_dict())
 
     def to_json(self) -> str:
         """Return readable JSON: UTF-8, two spaces, keys in the order of the fields."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(self._to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def _to_dict(self) -> dict[str, Any]:
+        """Return plain data; a contract without statistics is written as before there were any."""
+        data = asdict(self)
+        if self.statistics is None:
+            del data["statistics"]
+        return data
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -242,7 +255,10 @@ class ImageContract:
         picture_input = _build(PictureInput, data.pop("input", None), "input")
         golden = data.pop("golden", None)
         example = None if golden is None else _build(GoldenExample, golden, "golden")
-        return _build(cls, {**data, "input": picture_input, "golden": example}, "contract")
+        told = data.pop("statistics", None)
+        statistics = None if told is None else _build(DataStatistics, told, "statistics")
+        parts = {"input": picture_input, "golden": example, "statistics": statistics}
+        return _build(cls, {**data, **parts}, "contract")
 
 
 Made = TypeVar("Made")

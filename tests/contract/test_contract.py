@@ -50,7 +50,7 @@ def test_a_contract_reads_back_as_it_was_written() -> None:
 def test_the_json_is_readable() -> None:
     """Indented, in the order of the fields, letters as they are, one line end."""
     text = CONTRACT.to_json()
-    assert list(asdict(CONTRACT)) == list(json.loads(text))
+    assert [name for name in asdict(CONTRACT) if name != "statistics"] == list(json.loads(text))
     assert '\n  "name": "brain-mri",\n' in text
     assert "tumour ä" in text
     assert text.endswith("}\n")

@@ -15,12 +15,20 @@ from pictor_training.stages import StageReport
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Figures of both held-out sides; `scores` are the test pictures', in the order of `data.test`."""
+    """Figures of both held-out sides; `scores` are the test pictures', in the order of `data.test`.
+
+    `val_scores` are the validation pictures', in the order of `data.val`.
+    """
 
     calibration: Calibration
     val: Evaluation
     test: Evaluation
     scores: NDArray[np.float64]
+    val_scores: NDArray[np.float64]
+
+    def held_out_scores(self) -> NDArray[np.float64]:
+        """Return the calibrated scores of both sides, [val + test, labels]."""
+        return np.concatenate([self.val_scores, self.scores])
 
     def thresholds(self) -> tuple[float, ...]:
         """Return the contract's decision thresholds; a multi-class answer is its highest score instead."""
@@ -47,4 +55,5 @@ def judge(model: keras.Model, data: PreparedData, *, seed: int, stages: StageRep
         val=evaluate(val_scores, data.targets[data.val], data.labels, data.head, seed=seed),
         test=evaluate(scores, data.targets[data.test], data.labels, data.head, seed=seed),
         scores=scores,
+        val_scores=val_scores,
     )
