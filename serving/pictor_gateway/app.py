@@ -17,6 +17,9 @@ from starlette.types import Scope
 from pictor_contract import DecodeLimits, PictureRefused
 from pictor_gateway.backends.protocol import Backend
 from pictor_gateway.backends.server_metrics import server_metrics_from
+from pictor_gateway.capturing.assembly import capturing_from
+from pictor_gateway.drift.watch import watch_from
+from pictor_gateway.drift.windows import DriftWindows
 from pictor_gateway.entrance.access import Access, access_from
 from pictor_gateway.entrance.admission import Admission
 from pictor_gateway.entrance.door import Door
@@ -31,7 +34,10 @@ from pictor_gateway.inference.pipeline import Pipeline
 from pictor_gateway.problems import problem_of
 from pictor_gateway.process.cores import usable_cores
 from pictor_gateway.process.lifecycle import Lifecycle
+from pictor_gateway.request.observer import Observer
 from pictor_gateway.responses import ErrorResponse
+from pictor_gateway.rollout.rollout import rollout_from
+from pictor_gateway.rollout.shadow import shadow_from
 from pictor_gateway.routes import PROBE_PATHS, PROBES, ROUTES, Route, dialect_of, error_form_of
 from pictor_gateway.settings import Settings
 from pictor_gateway.telemetry.facts import RequestFacts, facts_of
@@ -51,7 +57,7 @@ def create_app(
 
     Raises:
         InvalidKeys: the settings' API keys cannot be used.
-        InvalidSettings: traces cannot be sent as the environment says.
+        InvalidSettings: traces cannot be sent as the environment says, or pictures not be captured as told.
     """
     gateway = _assemble(settings, backend, registry, metrics or Metrics(registry))
     app: FastAPI = FastAPIOffline(
@@ -126,17 +132,24 @@ def _assemble(settings: Settings, backend: Backend, registry: CollectorRegistry,
     )
     threads = settings.decode_threads or usable_cores()
     batches = Batches(settings.max_queued_pictures, settings.max_batch_size, metrics)
+    pipeline = Pipeline(threads, limits, batches, metrics)
+    # As much again as the bodies at work may take.
+    most_bytes = settings.max_concurrent_requests * settings.max_body_bytes
+    admission = Admission(settings.max_concurrent_requests, most_bytes, metrics)
+    rollout = rollout_from(settings, backend, metrics)
+    capturing = capturing_from(settings, metrics.learning)
+    drift = DriftWindows(settings, backend, metrics.learning)
+    observers = _present(
+        capturing.capture,
+        shadow_from(settings, rollout, pipeline, admission),
+        watch_from(settings.drift_rate, drift, metrics.learning),
+    )
     return Gateway(
         settings=settings,
         backend=backend,
         catalogue=Catalogue(backend, settings.default_model),
-        # As much again as the bodies at work may take.
-        admission=Admission(
-            settings.max_concurrent_requests,
-            settings.max_concurrent_requests * settings.max_body_bytes,
-            metrics,
-        ),
-        pipeline=Pipeline(threads, limits, batches, metrics),
+        admission=admission,
+        pipeline=pipeline,
         metrics=metrics,
         metrics_writer=MetricsWriter(registry, models.refresh),
         lifecycle=Lifecycle(),
@@ -144,7 +157,17 @@ def _assemble(settings: Settings, backend: Backend, registry: CollectorRegistry,
         server_metrics=server_metrics_from(settings, backend, registry),
         fetcher=fetcher_from(settings),
         tracing=tracing_from(settings, PROBE_PATHS),
+        rollout=rollout,
+        drift=drift,
+        predictions=capturing.predictions,
+        feedback=capturing.feedback,
+        observers=observers,
     )
+
+
+def _present(*observers: Observer | None) -> tuple[Observer, ...]:
+    """Return those that the settings ask for."""
+    return tuple(one for one in observers if one is not None)
 
 
 @asynccontextmanager
@@ -155,9 +178,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if gateway.access is not None:
         watches.append(gateway.access.watch())
     watching = [asyncio.create_task(watch) for watch in watches]
+    for observer in gateway.observers:
+        await observer.start()
     yield
     for watch in watching:
         watch.cancel()
+    for observer in gateway.observers:
+        await observer.close()
     gateway.pipeline.close()
     if gateway.fetcher is not None:
         gateway.fetcher.close()

@@ -11,6 +11,8 @@
     ├── VersionNotFound             404 version_not_found
     │   └── VersionGone             404 version_not_found    it was there a moment ago
     ├── LabelNotFound               404 label_not_found
+    ├── FeedbackNotEnabled          404 feedback_not_enabled
+    ├── PredictionNotFound          404 prediction_not_found  no such id, or it is too old
     ├── BodyTimeout                 408 body_timeout         the body came too slowly
     ├── BodyTooLarge                413 body_too_large       told before the body is buffered
     ├── TooManyPictures             413 too_many_pictures
@@ -26,6 +28,7 @@
     ├── Overloaded                  503 overloaded           with Retry-After
     ├── ModelNotReady               503 model_not_ready      with Retry-After
     ├── BackendUnavailable          503 backend_unavailable  no server that could answer; with Retry-After
+    ├── FeedbackNotKept             503 feedback_not_kept    the folder failed; with Retry-After
     └── DeadlineExceeded            504 deadline_exceeded    names the stage at which time ran out
 
 A picture that `pictor_contract` refuses is no error of ours; `problems.py` gives each refusal its status.
@@ -111,6 +114,22 @@ class LabelNotFound(GatewayError):
     status = 404
     code = "label_not_found"
     title = "No version of the model has this label"
+
+
+class FeedbackNotEnabled(GatewayError):
+    """Feedback is sent, and the operator takes none."""
+
+    status = 404
+    code = "feedback_not_enabled"
+    title = "Feedback is not enabled"
+
+
+class PredictionNotFound(GatewayError):
+    """No prediction of ours has this id, or it is too old to be judged."""
+
+    status = 404
+    code = "prediction_not_found"
+    title = "There is no such prediction"
 
 
 class BodyTimeout(GatewayError):
@@ -242,6 +261,16 @@ class BackendUnavailable(GatewayError):
     title = "The model's servers cannot be reached"
     retryable = True
     retry_after_s = 2
+
+
+class FeedbackNotKept(GatewayError):
+    """A label could not be written where labels are kept; it was not counted either."""
+
+    status = 503
+    code = "feedback_not_kept"
+    title = "The feedback could not be kept"
+    retryable = True
+    retry_after_s = 5
 
 
 class DeadlineExceeded(GatewayError):

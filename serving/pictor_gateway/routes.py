@@ -11,8 +11,10 @@ from starlette.types import Scope
 from pictor_gateway.dialects.open_inference import handlers as v2
 from pictor_gateway.dialects.open_inference import openapi as v2_docs
 from pictor_gateway.dialects.open_inference.answer import OPEN_INFERENCE_FORM
+from pictor_gateway.dialects.pictor.drift import describe_drift, read_drift
+from pictor_gateway.dialects.pictor.feedback import give_feedback
 from pictor_gateway.dialects.pictor.handlers import classify, list_models
-from pictor_gateway.dialects.pictor.openapi import describe_classify, describe_models
+from pictor_gateway.dialects.pictor.openapi import describe_classify, describe_feedback, describe_models
 from pictor_gateway.dialects.tensorflow_serving import handlers as tfs
 from pictor_gateway.dialects.tensorflow_serving import openapi as tfs_docs
 from pictor_gateway.dialects.tensorflow_serving.refusals import TENSORFLOW_SERVING_FORM
@@ -94,7 +96,9 @@ PROBES = (
 
 ROUTES = (
     Route("POST", "/v1/classify", classify, "pictor", describe_classify),
+    Route("POST", "/v1/feedback", give_feedback, "pictor", describe_feedback),
     Route("GET", "/v1/models", list_models, "pictor", describe_models),
+    Route("GET", "/v1/drift", read_drift, "pictor", describe_drift),
     *_of_place("POST", ":predict", tfs.predict, tfs_docs.describe_predict),
     *_of_place("POST", ":classify", tfs.classify, tfs_docs.describe_classify),
     *_of_place("POST", ":regress", tfs.regress, tfs_docs.describe_regress),

@@ -15,12 +15,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from pictor_contract.contract import MODEL_NAME_RULE, is_model_name
 from pictor_contract.limits import MOST_PIXELS, DecodeLimits
-from pictor_gateway.backends.tensorflow_serving.targets import parse_targets
 from pictor_gateway.fetching.allowed_urls import AllowedHosts
+from pictor_gateway.learning_settings import LearningSettings
+from pictor_store.lineage import CANARY, STABLE
+from pictor_tfs.targets import parse_targets
 
 ENV_PREFIX = "PICTOR_"
 
@@ -31,7 +33,7 @@ class InvalidSettings(Exception):
     """The settings cannot be used; one line per fault."""
 
 
-class Settings(BaseSettings):
+class Settings(LearningSettings):
     """Read once at start, then passed on; nothing else in the gateway looks at the environment."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
@@ -226,6 +228,9 @@ class Settings(BaseSettings):
             raise ValueError("--tfs needs --model NAME: TensorFlow Serving does not list what it serves")
         if (self.tfs_cert_file is None) != (self.tfs_key_file is None):
             raise ValueError("--tfs-cert-file and --tfs-key-file go together")
+        needed = {STABLE, CANARY}.difference(listed(self.version_labels))
+        if self.tfs is not None and (self.canary_share or self.shadow_share) and needed:
+            raise ValueError(f"--canary-share and --shadow-share need --version-labels with {min(needed)}")
         secrets = (self.tfs_ca_file, self.tfs_cert_file, self.tfs_server_name)
         if not self.tfs_tls and any(value is not None for value in secrets):
             raise ValueError("--tfs-ca-file, --tfs-cert-file and --tfs-server-name need --tfs-tls=true")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -185,6 +185,12 @@ def make_gateway(store: Path) -> Iterator[MakeGateway]:
             return running.enter_context(run_gateway(backend, **{"models": store, **settings}))
 
         yield start
+
+
+@pytest.fixture(name="run_gateway")
+def _run_gateway() -> Callable[..., AbstractContextManager[RunningGateway]]:
+    """Serve for as long as a block runs: `with run_gateway(None, models=store) as gateway`."""
+    return run_gateway
 
 
 @pytest.fixture(scope="module")

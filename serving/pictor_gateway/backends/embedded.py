@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +20,41 @@ from pictor_gateway.backends.session import OnnxSession
 from pictor_gateway.backends.watch import StoreWatch
 from pictor_gateway.process.priority import step_back
 from pictor_gateway.request.deadline import Deadline
+from pictor_store.lineage import CANARY
 
 log = logging.getLogger("pictor.models")
+
+
+class InferenceThreads:
+    """The threads that run models. A canary has its own: one that hangs must not take all there are.
+
+    `models` tells which versions are canaries now.
+    """
+
+    def __init__(self, number: int, models: Callable[[], Sequence[ModelStatus]]) -> None:
+        self.number = number
+        self._models = models
+        self._seen: Sequence[ModelStatus] = ()
+        self._trials: frozenset[tuple[str, int]] = frozenset()
+        self._threads = ThreadPoolExecutor(number, "pictor-inference", initializer=step_back)
+        self._trial_threads = ThreadPoolExecutor(number, "pictor-trial", initializer=step_back)
+
+    def of(self, name: str, version: int) -> Executor:
+        """Return those that run this version now."""
+        models = self._models()
+        if models is not self._seen:  # asked by every call
+            self._seen = models
+            self._trials = frozenset(
+                (model.name, model.labels[CANARY])
+                for model in models
+                if model.labels.get(CANARY, model.preferred) != model.preferred
+            )
+        return self._trial_threads if (name, version) in self._trials else self._threads
+
+    def close(self) -> None:
+        """Give them back; what still waits for one is dropped."""
+        for threads in (self._threads, self._trial_threads):
+            threads.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +66,13 @@ class LoadedVersion:
     contract: ImageContract
     digest: str
     session: OnnxSession
-    threads: Executor
-    parallel_calls: int
+    threads: InferenceThreads
     backend: str = "embedded"
+
+    @property
+    def parallel_calls(self) -> int:
+        """As many as there are threads."""
+        return self.threads.number
 
     async def predict(
         self, pictures: NDArray[np.uint8], deadline: Deadline, traceparent: str = ""
@@ -43,7 +80,8 @@ class LoadedVersion:
         """Answer in an inference thread, or not at all if the deadline passes before one is free."""
         asked = perf_counter()
         loop = asyncio.get_running_loop()
-        began, scores = await loop.run_in_executor(self.threads, self._run, pictures, deadline)
+        threads = self.threads.of(self.name, self.version)
+        began, scores = await loop.run_in_executor(threads, self._run, pictures, deadline)
         return Inference(scores, queued_s=began - asked, ran_s=perf_counter() - began)
 
     def _run(self, pictures: NDArray[np.uint8], deadline: Deadline) -> tuple[float, NDArray[np.float32]]:
@@ -52,7 +90,7 @@ class LoadedVersion:
 
 
 class EmbeddedBackend:
-    """Serves the newest healthy versions of the models in `store`, or of those in `only`; follows it."""
+    """Serves the newest healthy and the labelled versions of the models in `store`, or of those in `only`."""
 
     def __init__(
         self,
@@ -63,11 +101,10 @@ class EmbeddedBackend:
         only: Collection[str] = (),
     ) -> None:
         self._store = store
-        self._inference_threads = inference_threads
         self._poll_interval_s = poll_interval_s
-        self._inference = ThreadPoolExecutor(inference_threads, "pictor-inference", initializer=step_back)
         self._loading = ThreadPoolExecutor(1, thread_name_prefix="pictor-load")
         self._watch = StoreWatch(store, keep_versions, self._load, only)
+        self._inference = InferenceThreads(inference_threads, self.models)
         self._watching: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
 
@@ -89,7 +126,7 @@ class EmbeddedBackend:
         """Do nothing: a version that is held is never let go under its holder."""
 
     async def learn_label(self, model: str, label: str) -> None:
-        """Do nothing: a folder has no labels."""
+        """Do nothing: all labels of a folder are known."""
 
     def want(self, model: str, versions: Collection[int]) -> None:
         """Keep these versions loaded beside the newest ones, as long as they are in the store."""
@@ -107,7 +144,7 @@ class EmbeddedBackend:
                 await self._watching
         give_back = partial(self._loading.shutdown, wait=True, cancel_futures=True)
         await asyncio.get_running_loop().run_in_executor(None, give_back)
-        self._inference.shutdown(wait=True, cancel_futures=True)
+        self._inference.close()
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,6 +158,4 @@ class EmbeddedBackend:
 
     def _load(self, name: str, version: int) -> LoadedVersion:
         contract, session = load_version(self._store, name, version)
-        return LoadedVersion(
-            name, version, contract, contract.digest(), session, self._inference, self._inference_threads
-        )
+        return LoadedVersion(name, version, contract, contract.digest(), session, self._inference)

@@ -80,7 +80,8 @@ class FallbackBackend:
 
     Both load and watch all the time: when the servers are gone it is too late to begin. What stands in is
     what the servers had last, by number and digest: a newer version in the folder may have been rolled back
-    or never released. Only where no server was heard since the start, the newest of the folder answers.
+    or never released. Only where no server was heard since the start, the folder's own labels hold; without
+    any its newest version answers.
     """
 
     def __init__(self, primary: Backend, embedded: Folder, metrics: Metrics | None = None) -> None:
@@ -139,7 +140,7 @@ class FallbackBackend:
         await self._primary.refresh(model)
 
     async def learn_label(self, model: str, label: str) -> None:
-        """Ask the primary; a folder has no labels."""
+        """Ask the primary; all labels of the folder are known."""
         await self._primary.learn_label(model, label)
 
     async def _wait_for_both(self) -> None:
@@ -156,7 +157,7 @@ class FallbackBackend:
         chosen, note = primary, "embedded model steps back"
         if primary.available:
             self._last_answering[primary.name] = primary
-            self._embedded.want(primary.name, {_preferred(primary), *primary.labels.values()})
+            self._embedded.want(primary.name, {primary.meant, *primary.labels.values()})
         elif embedded is not None and embedded.available:
             chosen = self._standing_in(primary, embedded)
             fits = chosen.preferred in (None, *(one.version for one in chosen.available))
@@ -169,7 +170,8 @@ class FallbackBackend:
         last = self._last_answering.get(primary.name)
         if last is None:
             versions = tuple(self._stand_in(one) for one in embedded.versions)
-            return ModelStatus(primary.name, versions, troubles=primary.troubles)
+            troubles = (*primary.troubles, *embedded.troubles)
+            return ModelStatus(primary.name, versions, embedded.labels, embedded.preferred, troubles)
         digests = {one.version: one.digest for one in last.available}
         alike = tuple(
             self._stand_in(one)
@@ -177,7 +179,7 @@ class FallbackBackend:
             if one.served is None or one.served.digest == digests.get(one.version)
         )
         loaded = {one.version for one in alike if one.served is not None}
-        preferred, troubles = _preferred(last), primary.troubles
+        preferred, troubles = last.meant, primary.troubles
         if preferred not in loaded:
             troubles = (
                 *troubles,
@@ -200,8 +202,3 @@ class FallbackBackend:
         self._noted[model.name] = note
         if note != (before or "embedded model steps back"):
             log.warning(note, extra={"fields": {"model": model.name, "version": model.preferred}})
-
-
-def _preferred(model: ModelStatus) -> int:
-    """Return the version of `model`, which has some, that answers a request that names none."""
-    return model.available[0].version if model.preferred is None else model.preferred

@@ -103,6 +103,11 @@ class ModelStatus:
         """The versions that answer, newest first."""
         return tuple(one.served for one in self.versions if one.served is not None)
 
+    @property
+    def meant(self) -> int:
+        """The version meant by a request that names none, of a model that has one that answers."""
+        return self.available[0].version if self.preferred is None else self.preferred
+
 
 class Backend(Protocol):
     """Where models live. Called from the event loop only; nothing here may block it."""

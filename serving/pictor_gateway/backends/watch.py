@@ -1,13 +1,15 @@
-"""Which versions of a store's models are served: the newest healthy ones, whatever happens on disk."""
+"""Which versions of a store's models are served: the newest healthy and the labelled ones, come what may."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pictor_contract import ContractError
 from pictor_contract.artifact import list_models, list_versions
 from pictor_gateway.backends.protocol import ModelStatus, ServedVersion, VersionStatus
+from pictor_gateway.backends.store_labels import StoreLabels, preferred
+from pictor_store.lineage import STABLE
 
 log = logging.getLogger("pictor.models")
 
@@ -26,7 +28,9 @@ class StoreWatch:
     A new version takes over only after it has been proven, and the old one is let go after that; requests
     that hold the old one finish with it. A version that is refused is tried again only when its files
     change. If the newest loaded version disappears from disk, the next lower one there takes over; while
-    there is none, what is in memory goes on.
+    there is none, what is in memory goes on. So does the stable version for as long as it is stable.
+
+    Labels are those of the model's history. A label moves when the version it names has been proven.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class StoreWatch:
         self._refused: dict[str, dict[int, _Refusal]] = {}
         self._trouble = ""
         self._wanted: dict[str, frozenset[int]] = {}
+        self._labels: dict[str, StoreLabels] = {}
         self.models: tuple[ModelStatus, ...] = ()
         """Replaced as a whole after every change."""
 
@@ -73,18 +78,43 @@ class StoreWatch:
         refused = self._refused.setdefault(name, {})
         for version in set(refused) - set(present):
             del refused[version]
-        wanted = self._wanted.get(name, frozenset())
-        chosen: dict[int, ServedVersion] = {}
+        labels = self._look_at_labels(name, present)
+        if not labels.known:  # which version is meant cannot be known: the newest may be nobody's answer yet
+            return
+        stable = labels.told.get(STABLE)
+        if stable in present:  # what everybody waits for comes first
+            self._obtain(name, stable)
+        chosen: set[int] = set()
+        wanted = labels.wanted | self._wanted.get(name, frozenset())
         for version in reversed(present):
-            if len(chosen) >= self._keep_versions and version not in wanted:
-                continue
-            served = self._loaded.get(name, {}).get(version) or self._try(name, version)
-            if served is not None:
-                chosen[version] = served
-                self._loaded[name] = {**self._loaded.get(name, {}), **chosen}
-                self._publish()
+            is_asked_for = len(chosen) < self._keep_versions or version in wanted
+            if is_asked_for and self._obtain(name, version):
+                chosen.add(version)
         if chosen:
-            self._let_go(name, set(self._loaded[name]) - set(chosen))
+            loaded = self._loaded[name]
+            kept = {version for label, version in labels.meant(loaded).items() if label == STABLE}
+            self._let_go(name, set(loaded) - chosen - kept)
+
+    def _look_at_labels(self, name: str, present: list[int]) -> StoreLabels:
+        labels = self._labels.setdefault(name, StoreLabels(self._store / name))
+        before, told = labels.trouble, labels.told
+        labels.look(present)
+        if labels.trouble and labels.trouble != before:
+            log.warning(labels.trouble, extra={"fields": {"model": name}})
+        elif labels.told != told:
+            log.info("labels read", extra={"fields": {"model": name, "labels": dict(labels.told)}})
+        return labels
+
+    def _obtain(self, name: str, version: int) -> bool:
+        """Load a version unless it is loaded; False if it is refused."""
+        if version in self._loaded.get(name, {}):
+            return True
+        served = self._try(name, version)
+        if served is None:
+            return False
+        self._loaded[name] = {**self._loaded.get(name, {}), version: served}
+        self._publish()
+        return True
 
     def _let_go(self, name: str, versions: set[int]) -> None:
         for version in sorted(versions):
@@ -114,10 +144,21 @@ class StoreWatch:
 
     def _publish(self, loading: tuple[str, int] | None = None) -> None:
         names = {*self._loaded, *self._refused, *(() if loading is None else loading[:1])}
-        self.models = tuple(
-            ModelStatus(name, versions)
+        found = (
+            self._status(name, loading[1] if loading and loading[0] == name else None)
             for name in sorted(names)
-            if (versions := self._statuses(name, loading[1] if loading and loading[0] == name else None))
+        )
+        self.models = tuple(model for model in found if model.versions or model.troubles)
+
+    def _status(self, name: str, loading: int | None) -> ModelStatus:
+        labels, loaded = self._labels[name], self._loaded.get(name, {})
+        meant = labels.meant(loaded)
+        return ModelStatus(
+            name,
+            self._statuses(name, loading),
+            meant,
+            preferred(meant, loaded),
+            tuple(_troubles(labels, meant, loaded)),
         )
 
     def _statuses(self, name: str, loading: int | None) -> tuple[VersionStatus, ...]:
@@ -135,6 +176,17 @@ class StoreWatch:
         if trouble and trouble != self._trouble:
             log.warning(trouble)
         self._trouble = trouble
+
+
+def _troubles(labels: StoreLabels, meant: Mapping[str, int], loaded: Collection[int]) -> Iterator[str]:
+    if labels.trouble:
+        yield labels.trouble
+    for label, version in labels.told.items():
+        if version not in loaded:
+            instead = (
+                f"{meant[label]} answers for it" if meant[label] != version else "nothing answers for it"
+            )
+            yield f"The label {label} names version {version}, which is not loaded; {instead}."
 
 
 def _fingerprint(folder: Path) -> Fingerprint:

@@ -30,6 +30,11 @@ class Admission:
         self._bytes = 0
         self._inside = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether half of the places of work are taken: what nobody waits for should not be begun."""
+        return 2 * self._inside >= self._limit
+
     @contextmanager
     def receiving(self) -> Iterator[Callable[[int], None]]:
         """Let a body come while the block runs; what it brings is told to the function that this gives.

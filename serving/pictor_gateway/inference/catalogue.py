@@ -87,8 +87,12 @@ class Catalogue:
         return [reason for model in required for reason in _reasons(model)]
 
     def ailing(self) -> list[str]:
-        """Return what is wrong with versions, one line each: refused, not loaded, not right everywhere."""
-        return [line for model in self._backend.models() for line in _ailing_versions(model)]
+        """Return what is wrong with versions, one line each: refused, not loaded, not right everywhere.
+
+        And what stands in the way of finding them, or their labels.
+        """
+        models = self._backend.models()
+        return [line for model in models for line in (*_ailing_versions(model), *model.troubles)]
 
     async def find_asking(self, wanted: Wanted) -> ServedVersion:
         """Do the same, and ask the backend first about a label that nobody named before."""
@@ -117,15 +121,16 @@ class Catalogue:
         return model.labels[label]
 
     def _model(self, name: str | None) -> ModelStatus:
-        models = {model.name: model for model in self._backend.models()}
+        models = self._backend.models()
+        for model in models:
+            if model.name == name:
+                return model
         if name is None and not models:
             raise ModelNotReady("No model is loaded yet.")
-        known = ", ".join(models) or "none"
+        known = ", ".join(model.name for model in models) or "none"
         if name is None:
             raise ModelRequired(f"Say which model is meant with ?model=NAME. Served here: {known}.")
-        if name not in models:
-            raise ModelNotFound(f"There is no model {name[:100]!r}. Served here: {known}.")
-        return models[name]
+        raise ModelNotFound(f"There is no model {name[:100]!r}. Served here: {known}.")
 
 
 def _answers(model: ModelStatus) -> bool:

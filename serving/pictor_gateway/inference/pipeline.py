@@ -13,7 +13,7 @@ from pictor_contract import DecodedPicture, DecodeLimits, PictureInput, PictureR
 from pictor_gateway.backends.protocol import ServedVersion
 from pictor_gateway.errors import InferenceFailed, InvalidBase64, InvalidTensor, UrlFetchFailed, UrlRefused
 from pictor_gateway.inference.batching import Batches
-from pictor_gateway.inference.decoding import DecodeThreads
+from pictor_gateway.inference.decoding import DecodeThreads, Done
 from pictor_gateway.inference.model_call import PictureAnswer
 from pictor_gateway.inference.outlook import Outlook
 from pictor_gateway.request.deadline import Deadline
@@ -61,6 +61,10 @@ class Pipeline:
         model = self._batches.outlook(served, self._threads.unfinished, pictures)
         return Outlook(max(decoding.wait_s, model.wait_s), decoding.work_s + model.work_s)
 
+    def is_busy(self, *versions: ServedVersion) -> bool:
+        """Whether one more picture for any of `versions` would have to wait for the model."""
+        return any(self._batches.outlook(served, 0, 1).wait_s > 0 for served in versions)
+
     async def off_loop(self, work: Callable[[], Result], deadline: Deadline, stage: str) -> Result:
         """Run `work`, which may take long, in a decoding thread; not at all if it would begin too late.
 
@@ -85,12 +89,7 @@ class Pipeline:
         facts.stage = "decode"
         deadline.check("decode")
         asked = perf_counter()
-        done = await self._threads.run(
-            [
-                partial(_in_time, partial(self._decode, one, picture_input), deadline, "decode")
-                for one in pictures
-            ]
-        )
+        done = await self._decode_all(pictures, picture_input, deadline)
         began, ended = min(one.began for one in done), max(one.ended for one in done)
         facts.add("queue", began - asked)
         facts.add("decode", ended - began)
@@ -98,6 +97,16 @@ class Pipeline:
         for outcome in outcomes:
             self._note(outcome, facts)
         return outcomes
+
+    async def decode_unseen(
+        self, pictures: Sequence[SentPicture], picture_input: PictureInput, deadline: Deadline
+    ) -> list[DecodedPicture | Unreadable]:
+        """Do the same for pictures that are nobody's request; they are not counted.
+
+        Raises:
+            DeadlineExceeded: as above.
+        """
+        return [one.result for one in await self._decode_all(pictures, picture_input, deadline)]
 
     async def predict(
         self,
@@ -123,6 +132,16 @@ class Pipeline:
         return [
             _recognised(one, next(following)) if isinstance(one, DecodedPicture) else one for one in decoded
         ]
+
+    async def _decode_all(
+        self, pictures: Sequence[SentPicture], picture_input: PictureInput, deadline: Deadline
+    ) -> list[Done[DecodedPicture | Unreadable]]:
+        return await self._threads.run(
+            [
+                partial(_in_time, partial(self._decode, one, picture_input), deadline, "decode")
+                for one in pictures
+            ]
+        )
 
     def _decode(self, picture: SentPicture, picture_input: PictureInput) -> DecodedPicture | Unreadable:
         if isinstance(picture, MissingPicture):

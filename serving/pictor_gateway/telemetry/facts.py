@@ -23,6 +23,7 @@ _OUTCOME_BY_CODE = {
     "body_timeout": "timeout",
     "client_gone": "cancelled",
     "deadline_exceeded": "timeout",
+    "feedback_not_kept": "error",
     "inference_failed": "backend_error",
     "internal_error": "error",
     "model_not_ready": "backend_error",

@@ -7,9 +7,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pictor_gateway.backends.protocol import Backend, ModelStatus, ServedVersion
+from pictor_gateway.telemetry.buckets import REQUEST_BUCKETS, STAGE_BUCKETS
+from pictor_gateway.telemetry.learning_metrics import LearningMetrics
 
-_REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, *_REQUEST_BUCKETS)
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 _BYTE_BUCKETS = tuple(1024 * 4**step for step in range(9))
 _PIXEL_BUCKETS = (1e4, 1e5, 1e6, 1e7, 1e8)
@@ -30,6 +30,7 @@ class Metrics:
         self._add_load(registry)
         self._add_backend(registry)
         self._add_pictures(registry)
+        self.learning = LearningMetrics(registry)
 
     def count_prediction(self, served: ServedVersion, index: int, score: float) -> None:
         """Count one picture's highest-scoring label and its score."""
@@ -49,14 +50,14 @@ class Metrics:
             "pictor_request_duration_seconds",
             "From a request's headers to the first byte of its answer.",
             ["dialect", "model"],
-            buckets=_REQUEST_BUCKETS,
+            buckets=REQUEST_BUCKETS,
             registry=registry,
         )
         self.stage_duration = Histogram(
             "pictor_stage_duration_seconds",
             "Where a request's time went: read, decode, queue, inference.",
             ["stage"],
-            buckets=_STAGE_BUCKETS,
+            buckets=STAGE_BUCKETS,
             registry=registry,
         )
         self.body_bytes = Histogram(
@@ -91,7 +92,7 @@ class Metrics:
         self.queue_wait = Histogram(
             "pictor_queue_wait_seconds",
             "How long each decoded picture waited for its call of the model to begin.",
-            buckets=_STAGE_BUCKETS,
+            buckets=STAGE_BUCKETS,
             registry=registry,
         )
         self.batch_size = Histogram(
@@ -103,7 +104,7 @@ class Metrics:
         self.loop_lag = Histogram(
             "pictor_event_loop_lag_seconds",
             "How late the event loop woke from a short sleep: while it is late, nothing is answered.",
-            buckets=_STAGE_BUCKETS,
+            buckets=STAGE_BUCKETS,
             registry=registry,
         )
 
@@ -117,7 +118,7 @@ class Metrics:
         self.backend_duration = Histogram(
             "pictor_backend_call_duration_seconds",
             "How long a call of TensorFlow Serving took, answered or not.",
-            buckets=_STAGE_BUCKETS,
+            buckets=STAGE_BUCKETS,
             registry=registry,
         )
         self.retries = Counter(

@@ -17,10 +17,11 @@ async def ready(request: Request) -> Response:
     reasons = gateway.catalogue.unready()
     if gateway.lifecycle.draining:
         reasons.insert(0, "The gateway is shutting down.")
+    withdrawn = () if gateway.rollout is None else gateway.rollout.withdrawn()
     body = {
         "status": "not ready" if reasons else "ready",
         "reasons": reasons,
-        "refused_versions": gateway.catalogue.ailing(),
+        "refused_versions": [*gateway.catalogue.ailing(), *withdrawn],
     }
     return JSONResponse(body, status_code=503 if reasons else 200)
 

@@ -166,7 +166,7 @@ def test_the_documentation_needs_no_other_server(http: httpx.Client) -> None:
 
 
 def test_every_address_is_documented_with_examples(http: httpx.Client) -> None:
-    """Requests, answers and each error the gateway can give on `/v1/classify` are shown."""
+    """Requests, answers and each error the gateway can give on Pictor's own addresses are shown."""
     described = http.get("/openapi.json").json()
     listed = {route.path for route in ROUTES if route.describe().get("include_in_schema", True)}
     assert listed == set(described["paths"])
@@ -176,7 +176,8 @@ def test_every_address_is_documented_with_examples(http: httpx.Client) -> None:
     assert {"one", "several"} == set(classify["responses"]["200"]["content"]["application/json"]["examples"])
     shown = {
         code
-        for answer in classify["responses"].values()
+        for path in ("/v1/classify", "/v1/feedback")
+        for answer in described["paths"][path]["post"]["responses"].values()
         for code in answer["content"].get("application/problem+json", {}).get("examples", {})
     }
     every = {

@@ -100,7 +100,7 @@ async def infer(request: Request) -> Response:
         if sent.timeout_s is not None:
             visit.bring_forward(sent.timeout_s)
         visit.facts.add("read", visit.facts.elapsed_s())
-        served, outcomes = await visit.recognise(sent.pictures)
+        served, outcomes = await visit.recognise(sent.pictures, by_position=not sent.scores.classes)
     return infer_answer(served, _all_scores(outcomes), sent.scores, sent.id)
 
 

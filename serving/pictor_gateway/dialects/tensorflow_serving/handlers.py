@@ -39,7 +39,7 @@ async def predict(request: Request) -> Response:
         _note_read(visit)
         if isinstance(asked, Probes):
             return contract_answer(asked, _contract(visit))
-        _, outcomes = await visit.recognise(asked.pictures)
+        _, outcomes = await visit.recognise(asked.pictures, by_position=True)
     return scores_answer(asked.layout, scores_or_first_refusal(outcomes, asked.layout))
 
 
