@@ -1,19 +1,22 @@
-"""The demo's gateway: a process of its own, as in production."""
+"""The demo's gateway: on the port that was asked for, or beside it, and ready before it is shown."""
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from pictor_training.errors import TrainingError
+from pictor_training.loopback import Gateway
+from pictor_training.loopback import gateway as own_gateway
+
+if TYPE_CHECKING:
+    import subprocess
 
 READY_WITHIN_S = 30.0
-STOP_WITHIN_S = 15.0
 
 
 @contextmanager
@@ -23,19 +26,10 @@ def gateway(models: Path, port: int) -> Iterator[tuple[str, "subprocess.Popen[by
     Raises:
         TrainingError: it ended, or was not ready within `READY_WITHIN_S` seconds.
     """
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "pictor_client", "serve", "--models", str(models)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--drain-s", "0", "--log-level", "warning"]
-    process = subprocess.Popen(command)  # noqa: S603  # our own words
-    try:
-        _wait_until_ready(url, process)
-        yield url, process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    flags = ["--models", str(models), "--port", str(port), "--log-level", "warning"]
+    with own_gateway(flags, ready_within_s=READY_WITHIN_S) as running:
+        _wait_until_ready(running)
+        yield running.url, running.process
 
 
 def free_port(wanted: int) -> int:
@@ -51,15 +45,15 @@ def free_port(wanted: int) -> int:
     raise TrainingError("No free port on 127.0.0.1.")
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(running: Gateway) -> None:
     opener = build_opener(ProxyHandler({}))  # a proxy of the shell's knows nothing of our loopback
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise TrainingError(f"The gateway ended with exit code {process.returncode} before it was ready.")
+        if running.process.poll() is not None:
+            raise TrainingError(f"The gateway ended with exit code {running.process.returncode}.")
         try:
-            with opener.open(f"{url}/readyz", timeout=1):
+            with opener.open(f"{running.url}/readyz", timeout=1):
                 return
-        except (URLError, OSError):  # not there yet, or not ready yet (503)
+        except (URLError, OSError):  # not ready yet (503)
             time.sleep(0.05)
     raise TrainingError(f"The gateway was not ready within {READY_WITHIN_S:g} s.")

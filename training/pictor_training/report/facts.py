@@ -6,6 +6,7 @@ from typing import Any
 
 from pictor_training.evaluation import Calibration, Evaluation
 from pictor_training.report.mistakes import Mistake
+from pictor_training.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,4 @@ class ReportFacts:
     mistakes: Sequence[Mistake]
     parity: Mapping[str, Any] | None = None
     published: str | None = None
+    verdict: Verdict | None = None

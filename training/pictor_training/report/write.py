@@ -12,6 +12,7 @@ from pictor_training.evaluation import Calibration, Evaluation
 from pictor_training.report import charts, tables, words
 from pictor_training.report.facts import ReportFacts
 from pictor_training.report.thumbnail import png_uri
+from pictor_training.report.verdicts import verdict_page
 from pictor_training.run_folder import METRICS_FILE, REPORT_FILE
 
 MAX_TABLE_CLASSES: Final = 25
@@ -77,6 +78,7 @@ def _context(facts: ReportFacts) -> dict[str, Any]:
         "splits": _splits(facts),
         "audit": tables.facts_of(facts.audit),
         "environment": tables.facts_of(facts.environment),
+        "verdict": verdict_page(facts.verdict),
         "parity": tables.facts_of(facts.parity or {}),
     }
 
