@@ -10,7 +10,7 @@ import click
 
 GROUP = "pictor.commands"
 
-_EXTRA_OF_PACKAGE = {"pictor_training": "training", "pictor_gateway": "serving"}
+_EXTRA_OF_PACKAGE = {"pictor_training": "training", "pictor_gateway": "serving", "pictor_store": "serving"}
 
 
 class _Commands(click.Group):

@@ -63,13 +63,25 @@ def test_metrics_count_every_held_out_picture_once(trained: Any) -> None:
     assert held_out == metrics["test"]["count"] == sum(map(sum, metrics["test"]["confusion"]))
 
 
+def test_the_contract_tells_what_the_pictures_were_like(trained: Any) -> None:
+    """Brightness, sharpness and size of every picture used; answers of those held out."""
+    contract = json.loads((trained.models / "shapes" / "1" / "assets.extra" / "contract.json").read_text())
+    counts = json.loads((trained.run / "audit.json").read_text())["counts"].values()
+    statistics = contract["statistics"]
+    assert sum(sum(sides.values()) for sides in counts) == statistics["pictures"]
+    assert sum(sides["val"] + sides["test"] for sides in counts) == statistics["held_out"]
+    assert 1.0 == max(statistics["size"])  # all have 32 x 32 pixels
+
+
 def test_the_gateway_answers_for_the_trained_model(trained: Any, serving: Any, pictor: Any) -> None:
     """A picture sent raw, as a form and by `pictor predict` gets one and the same answer."""
     picture = next((trained.pictures / "dots").iterdir())
     with serving(trained.models) as (url, _):
+        (drift,) = httpx.get(f"{url}/v1/drift").json()["models"]
         raw = httpx.post(f"{url}/v1/classify", content=picture.read_bytes()).json()
         form = httpx.post(f"{url}/v1/classify", files={"file": picture.read_bytes()}).json()
         printed = json.loads(pictor("predict", str(picture), "--url", url, cwd=trained.folder).stdout)
+    assert (True, "shapes", None) == (drift["comparable"], drift["name"], drift["score"])
     assert raw["predictions"] == form["predictions"] == printed["predictions"]
     assert ("shapes", {"bars", "dots"}) == (
         raw["model"]["name"],

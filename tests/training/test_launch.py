@@ -29,7 +29,7 @@ def test_a_signal_is_an_interruption_with_the_command_to_go_on(
 ) -> None:
     """Also where a library that is cut short turns the interruption into an error of its own."""
 
-    def stopped(_: Plan) -> None:
+    def stopped(*_: object) -> None:
         try:
             signal.raise_signal(number)
         finally:
@@ -44,14 +44,14 @@ def test_a_signal_is_an_interruption_with_the_command_to_go_on(
 
 def test_an_error_without_a_signal_stays_what_it_is(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug must not look like Ctrl-C."""
-    monkeypatch.setattr(run, "carry_out", lambda _: [].pop())
+    monkeypatch.setattr(run, "carry_out", lambda *_: [].pop())
     with pytest.raises(IndexError):
         launch(plan)
 
 
 def test_a_signal_that_is_ignored_stays_ignored(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell gives its background jobs SIGINT ignored."""
-    monkeypatch.setattr(run, "carry_out", lambda _: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(run, "carry_out", lambda *_: signal.raise_signal(signal.SIGINT))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         launch(plan)

@@ -46,7 +46,7 @@ def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_lock(run: Path)
         raise OSError("of its own")
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", "[]", "\xff"])
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"store": 1}', "\xff"])
 def test_a_run_that_does_not_tell_its_store_is_refused(run: Path, text: str | None) -> None:
     """Publishing elsewhere, or nowhere, would be a guess."""
     (run / CONFIG_FILE).write_text(

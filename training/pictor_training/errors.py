@@ -9,6 +9,10 @@
     ├── UnsafeModelFile           1   a .h5/.keras file that could run code, or is none
     ├── ParityError               1   two forms of the model answer differently; nothing is published
     ├── PublishError              1   the store cannot take the version
+    ├── StoreFailed               1   the store could not be read, or a label could not be moved
+    │   └── ChampionSilent        1   the version that serves is too damaged to be asked
+    ├── GatewayFailed             1   a gateway could not be asked whether it sees drift
+    ├── Locked                    5   another process is retraining the model, or changing its store
     └── Interrupted             130   Ctrl-C or SIGTERM; the run can be resumed
 """
 
@@ -47,6 +51,24 @@ class ParityError(TrainingError):
 
 class PublishError(TrainingError):
     """The store cannot take the version."""
+
+
+class StoreFailed(TrainingError):
+    """The store of models or of samples cannot be read or changed; what it holds is as before."""
+
+
+class ChampionSilent(StoreFailed):
+    """The stable version is too damaged to be asked."""
+
+
+class GatewayFailed(TrainingError):
+    """A gateway could not be asked, or did not answer as one."""
+
+
+class Locked(TrainingError):
+    """Another process is at this work."""
+
+    exit_code = 5
 
 
 class Interrupted(TrainingError):

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +12,13 @@ from pictor_training.run_folder import how_to_resume
 from pictor_training.tensorflow_noise import quiet_tensorflow
 
 if TYPE_CHECKING:
+    from pictor_training.release import Release
     from pictor_training.run import RunResult
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def launch(plan: Plan) -> "RunResult":
+def launch(plan: Plan, release: "Release | None" = None) -> "RunResult":
     """Load TensorFlow, which takes seconds that --help and a wrong key must not cost, and carry out `plan`.
 
     To be called in the main thread: SIGINT and SIGTERM end it by Interrupted, whatever it is doing.
@@ -26,14 +26,19 @@ def launch(plan: Plan) -> "RunResult":
     Raises:
         TrainingError: what `carry_out` raises.
     """
-    with _stoppable(plan.folder):
+    with stoppable(f"Stopped. Go on with: {how_to_resume(plan.folder)}"):
         with quiet_tensorflow():
             from pictor_training.run import carry_out  # noqa: PLC0415  # not before it is needed
-        return carry_out(plan)
+        return carry_out(plan, release)
 
 
 @contextmanager
-def _stoppable(run: Path) -> Iterator[None]:
+def stoppable(last_words: str) -> Iterator[None]:
+    """Make SIGINT and SIGTERM end what is done inside, in the main thread.
+
+    Raises:
+        Interrupted: one of them came; `last_words` are its message.
+    """
     stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -50,7 +55,7 @@ def _stoppable(run: Path) -> Iterator[None]:
         if not stopped:
             raise
         # Also where a library, cut short between two of its steps, made another error of it.
-        raise Interrupted(f"Stopped. Go on with: {how_to_resume(run)}") from error
+        raise Interrupted(last_words) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pictor_contract import PictureInput
@@ -14,10 +14,10 @@ from pictor_training.environment import describe_environment
 from pictor_training.errors import ConfigError
 from pictor_training.export.publish import check_store
 from pictor_training.run_folder import (
-    CHECKPOINTS_FOLDER,
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     REPORT_FILE,
+    is_complete,
     make_run_folder,
     require_run,
 )
@@ -57,14 +57,29 @@ def plan_run(request: Request) -> Plan:
     if request.store is not None:
         check_store(request.store, config.name)
     source, picture_input = _look(config)
-    config = _settled(config, picture_input)
     folder = make_run_folder(request.runs, config.name)
-    store = None if request.store is None else request.store.absolute()
-    environment = describe_environment(request.command) | {"store": store and str(store)}
-    write_text_durably(folder / ENVIRONMENT_FILE, json.dumps(environment, indent=2) + "\n")
+    return _begin(Plan(folder, request.store, config, picture_input, source), request.command)
+
+
+def plan_run_in(folder: Path, config: TrainConfig, command: str) -> Plan:
+    """Check all that can be checked, then make `folder`, which is there already, a run without a store.
+
+    Raises:
+        ConfigError, DataError: it cannot be run; `folder` is no run's.
+        TrainingError: the folder cannot be written.
+    """
+    source, picture_input = _look(config)
+    return _begin(Plan(folder, None, config, picture_input, source), command)
+
+
+def _begin(plan: Plan, command: str) -> Plan:
+    config = _settled(plan.config, plan.picture_input)
+    store = None if plan.store is None else plan.store.absolute()
+    environment = describe_environment(command) | {"store": store and str(store)}
+    write_text_durably(plan.folder / ENVIRONMENT_FILE, json.dumps(environment, indent=2) + "\n")
     # Last, since this file is what makes the folder a run that can be resumed.
-    write_text_durably(folder / CONFIG_FILE, dump_config(config))
-    return Plan(folder, request.store, config, picture_input, source)
+    write_text_durably(plan.folder / CONFIG_FILE, dump_config(config))
+    return replace(plan, config=config)
 
 
 def plan_resumption(folder: Path) -> Plan:
@@ -75,7 +90,7 @@ def plan_resumption(folder: Path) -> Plan:
         DataError: its pictures are not there any more.
     """
     require_run(folder)
-    if (folder / REPORT_FILE).is_file() and not (folder / CHECKPOINTS_FOLDER).is_dir():
+    if is_complete(folder):
         raise ConfigError(f"{folder} is complete already; its report is {folder / REPORT_FILE}.")
     config = load_config(None, folder / CONFIG_FILE, [])
     source, picture_input = _look(config)
@@ -85,11 +100,11 @@ def plan_resumption(folder: Path) -> Plan:
 def _store_of(folder: Path) -> Path | None:
     try:
         store = json.loads((folder / ENVIRONMENT_FILE).read_text(encoding="utf-8"))["store"]
+        return None if store is None else Path(store)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(
             f"{folder / ENVIRONMENT_FILE} does not tell where to publish to ({error}). Start a new run."
         ) from error
-    return store and Path(store)
 
 
 def _look(config: TrainConfig) -> tuple[Source, PictureInput]:

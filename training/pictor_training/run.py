@@ -12,27 +12,27 @@ import keras
 import tensorflow as tf
 
 from pictor_contract import ImageContract
+from pictor_store.samples.copies import CACHE_FOLDER
 from pictor_training.data.prepare import PreparedData, prepare
 from pictor_training.durable import write_text_durably
 from pictor_training.errors import TrainingError
+from pictor_training.evaluation.statistics import data_statistics
 from pictor_training.export.artifact import export_artifact
 from pictor_training.export.parity import ParityReport
-from pictor_training.export.publish import publish_once
 from pictor_training.fitting.determinism import make_deterministic
 from pictor_training.fitting.fit import FitResult, fit
 from pictor_training.judgement import Judgement, judge
 from pictor_training.network.build import build_network
 from pictor_training.network.saved import save_h5, save_keras
 from pictor_training.plan import Plan
+from pictor_training.release import Exported, Release, Released, publish_to
 from pictor_training.report import write_metrics
 from pictor_training.run_folder import (
     ARTIFACT_FOLDER,
     AUDIT_FILE,
-    CACHE_FOLDER,
     CHECKPOINTS_FOLDER,
     H5_FILE,
     KERAS_FILE,
-    PUBLISHED_FILE,
     held,
 )
 from pictor_training.run_report import Outcome, write_run_report
@@ -41,25 +41,24 @@ from pictor_training.stages import StageReport
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run has to show. `version` is None if nothing was to be published."""
+    """What a run has to show."""
 
     run: Path
     report: Path
     name: str
-    version: int | None
+    released: Released
     store: Path | None
     summary: str
 
     def lines(self) -> list[str]:
         """Say it in a few lines, for a terminal."""
-        published = (
-            "nothing (--no-publish)" if self.version is None else f"{self.store}/{self.name}/{self.version}"
-        )
+        version = self.released.version
+        published = "nothing (--no-publish)" if version is None else f"{self.store}/{self.name}/{version}"
         return [f"test       {self.summary}", f"published  {published}", f"report     {self.report}"]
 
 
-def carry_out(plan: Plan) -> RunResult:
-    """Train, judge, export, publish, report; a run that was stopped goes on where it was.
+def carry_out(plan: Plan, release: Release | None = None) -> RunResult:
+    """Train, judge, export, release (publish), report; a run that was stopped goes on where it was.
 
     The result of a run that was stopped and carried out again is that of one that never stopped.
 
@@ -69,7 +68,7 @@ def carry_out(plan: Plan) -> RunResult:
     stages = StageReport(sys.stderr)
     try:
         with held(plan.folder):
-            return _steps(plan, stages)
+            return _steps(plan, stages, release or publish_to(plan.store))
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         reason = next(iter(str(error).strip().splitlines()), "no more was said")
         raise TrainingError(
@@ -80,7 +79,7 @@ def carry_out(plan: Plan) -> RunResult:
         stages.end()
 
 
-def _steps(plan: Plan, stages: StageReport) -> RunResult:
+def _steps(plan: Plan, stages: StageReport, release: Release) -> RunResult:
     data = _prepare(plan, stages)
     model, fitted = _fit(plan, stages, data)
     judgement = judge(model, data, seed=plan.config.seed, stages=stages)
@@ -88,14 +87,13 @@ def _steps(plan: Plan, stages: StageReport) -> RunResult:
     contract, parity = _export(plan, stages, model, data, judgement)
     outcome = Outcome(data, fitted, judgement, contract, parity)
     # Also before publication: no version without its report.
-    write_run_report(plan.folder, plan.config, outcome, None)
-    store = plan.store
-    version = None if store is None else _publish(plan, store)
-    published = None if version is None else f"{plan.config.name} version {version}"
-    report = write_run_report(plan.folder, plan.config, outcome, published)
+    write_run_report(plan.folder, plan.config, outcome, Released(None))
+    artifact = plan.folder / ARTIFACT_FOLDER
+    released = release(Exported(plan.folder, artifact, contract, data, judgement, stages))
+    report = write_run_report(plan.folder, plan.config, outcome, released)
     # Kept until here: a run that was killed before could still be resumed.
     shutil.rmtree(plan.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
-    return RunResult(plan.folder, report, plan.config.name, version, store, judgement.summary())
+    return RunResult(plan.folder, report, plan.config.name, released, plan.store, judgement.summary())
 
 
 def _prepare(plan: Plan, stages: StageReport) -> PreparedData:
@@ -139,15 +137,9 @@ def _export(
         metrics=judgement.test.headline(),
         created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         made_by=f"pictor {version('pictor')}, run {plan.folder.name}",
+        statistics=data_statistics(data, judgement.held_out_scores(), report=stages),
     )
     artifact = plan.folder / ARTIFACT_FOLDER
     shutil.rmtree(artifact, ignore_errors=True)  # of a run that was killed between export and publication
     stages.line("export     writing the served model and comparing its forms")
     return export_artifact(model, plan.folder / H5_FILE, contract, artifact)
-
-
-def _publish(plan: Plan, store: Path) -> int:
-    record = plan.folder / PUBLISHED_FILE
-    version = publish_once(plan.folder / ARTIFACT_FOLDER, store, plan.config.name, record)
-    shutil.rmtree(plan.folder / ARTIFACT_FOLDER)
-    return version

@@ -12,6 +12,11 @@
         metrics.json           every figure of the held-out pictures
         artifact/              until it is published
         published.json         which version it becomes, noted just before that version appears
+        manifest.csv           of a retraining: what it learns from, and from which source
+        contents.csv           of a retraining: which picture was on which side
+        collected.json         of a retraining: how many of them were new, what was left out and why
+        quarantine.csv         of a retraining: pictures whose labels were not believed
+        verdict.json           of a retraining: the gate's word
         report.html            all of it for people
     runs/.cache/               decoded pictures, shared by all runs
 """
@@ -38,7 +43,6 @@ H5_FILE = "model.h5"
 ARTIFACT_FOLDER = "artifact"
 CHECKPOINTS_FOLDER = "checkpoints"
 CHECKPOINT_FILE = f"{CHECKPOINTS_FOLDER}/last.npz"
-CACHE_FOLDER = ".cache"
 
 _LOCK_FILE = ".lock"
 
@@ -72,6 +76,11 @@ def require_run(run: Path) -> None:
     """
     if not (run / CONFIG_FILE).is_file():
         raise ConfigError(f"{run} is not the folder of a run: it holds no {CONFIG_FILE}.")
+
+
+def is_complete(run: Path) -> bool:
+    """Whether the run has come to its end: reported, and without a need for its checkpoints."""
+    return (run / REPORT_FILE).is_file() and not (run / CHECKPOINTS_FOLDER).is_dir()
 
 
 @contextmanager

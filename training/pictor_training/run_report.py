@@ -11,6 +11,7 @@ from pictor_training.data.prepare import PreparedData
 from pictor_training.export.parity import ParityReport
 from pictor_training.fitting.fit import FitResult
 from pictor_training.judgement import Judgement
+from pictor_training.release import Released
 from pictor_training.report import ReportFacts, worst_mistakes, write_report
 from pictor_training.run_folder import ENVIRONMENT_FILE
 
@@ -26,7 +27,7 @@ class Outcome:
     parity: ParityReport
 
 
-def write_run_report(run: Path, config: TrainConfig, outcome: Outcome, published: str | None) -> Path:
+def write_run_report(run: Path, config: TrainConfig, outcome: Outcome, released: Released) -> Path:
     """Write report.html into `run` and return its path.
 
     Raises:
@@ -34,6 +35,7 @@ def write_run_report(run: Path, config: TrainConfig, outcome: Outcome, published
     """
     environment = json.loads((run / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
     environment.pop("store")  # where it was published is told in other words
+    version = released.version
     audit = outcome.data.audit.to_dict()
     by_label = audit.pop("counts")  # shown as a table of its own
     counts = {str(side): tuple(row[side] for row in by_label.values()) for side in SIDES}
@@ -57,6 +59,7 @@ def write_run_report(run: Path, config: TrainConfig, outcome: Outcome, published
         calibration=outcome.judgement.calibration,
         mistakes=worst_mistakes(outcome.judgement.scores, outcome.data, outcome.data.test),
         parity=outcome.parity.to_dict(),
-        published=published,
+        published=None if version is None else f"{config.name} version {version}",
+        verdict=released.verdict,
     )
     return write_report(run, facts)

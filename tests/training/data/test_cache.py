@@ -1,6 +1,7 @@
 """Pictures are decoded once; what lies on disk is never trusted unseen."""
 
 import json
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pictor_contract import PictureInput, decode_picture
 from pictor_training.data import cache
-from pictor_training.data.cache import Decoded, decode_all
+from pictor_training.data.cache import Decoded, decode_all, remove_older
 from pictor_training.errors import DataError, TrainingError
 
 Fill = Callable[..., Path]
@@ -188,3 +190,23 @@ def test_an_interrupted_build_leaves_no_entry(
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
     monkeypatch.setattr(cache, "decode_picture", decode_picture)
     assert len(_decode(files, tmp_path / "cache")[0].facts) == 5
+
+
+def test_older_entries_go_when_told_to(tmp_path: Path, fill: Fill) -> None:
+    """The newest stay, what somebody builds stays, and who has an old one open can go on reading it."""
+    folder = tmp_path / "cache"
+    entries = []
+    for number in range(4):
+        entries.append(_decode(_files_in(fill(tmp_path / "pictures", number + 2)), folder)[0])
+        for path in folder.glob("*.json"):
+            os.utime(path, ns=(0, path.stat().st_mtime_ns - 10**9))  # a second between two
+    remove_older(folder, keep=2)
+    assert (2, 2, 2) == tuple(
+        len(list(folder.glob(f"*.{one}"))) for one in ("json", "pictures", "thumbnails")
+    )
+    assert (2, 40, 48, 3) == entries[0].pictures.copy().shape
+    assert [] == _decode(_files_in(tmp_path / "pictures"), folder)[1]
+    (oldest, _) = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    with FileLock(oldest.with_suffix(".lock")):
+        remove_older(folder, keep=1)
+    assert oldest.exists()

@@ -1,9 +1,11 @@
 """A CSV manifest is read as people write it, and refused with the line that is wrong."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from pictor_training.data.contents import Refusal, hash_contents
 from pictor_training.data.manifest import list_manifest
 from pictor_training.errors import DataError
 
@@ -84,3 +86,15 @@ def test_a_manifest_that_is_missing_or_no_text_is_refused(data: Path) -> None:
         list_manifest(data / "gone.csv", data)
     with pytest.raises(DataError, match="is not UTF-8"):
         list_manifest(_write(data, "path,label\na.png,été\n", "latin-1"), data)
+
+
+def test_a_content_that_the_manifest_states_is_held_to(data: Path) -> None:
+    """A file that is another by now is left out, as if it could not be read; a row may leave it open."""
+    empty = sha256(b"").hexdigest()
+    rows = f"path,label,sha256\na.png,red,{empty}\nb.png,blue,{'0' * 64}\nwith blank/c,blue,\n"
+    (data / "with blank" / "c").write_bytes(b"c")
+    examples = list_manifest(_write(data, rows), data).examples
+    same, other, unstated = hash_contents(examples, lambda *_: None)
+    assert (empty, sha256(b"c").hexdigest()) == (same, unstated)
+    assert isinstance(other, Refusal)
+    assert "file_changed" == other.code

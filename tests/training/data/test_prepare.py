@@ -234,3 +234,21 @@ def test_a_file_above_the_limit_is_not_read(tmp_path: Path, fill: Fill, prepared
         file.truncate(10**11)
     (found,) = prepared(tmp_path / "d").audit.unreadable
     assert (found.path, found.code) == ("a/film.mp4", "picture_too_large")
+
+
+def test_every_row_knows_the_size_of_its_file(
+    tmp_path: Path, fill: Fill, draw: Draw, encode: Encode, prepared: Prepare
+) -> None:
+    """Upright, as a viewer shows it, and not as the model gets it."""
+    for number, label in enumerate(("left", "right")):
+        fill(tmp_path / label, 20, start=100 * number)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    file = tmp_path / "left" / "turned.jpg"
+    file.write_bytes(encode(draw(500).resize((90, 60)), "JPEG", exif=turned))  # type: ignore[arg-type] # Pillow
+    data = prepared(tmp_path)
+    sizes = {
+        path: (width, height) for path, (width, height) in zip(data.paths, data.sizes.tolist(), strict=True)
+    }
+    assert (60, 90) == sizes.pop("left/turned.jpg")
+    assert {(80, 80)} == set(sizes.values())

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pictor_training.config.layers import Layers, Path, dotted
-from pictor_training.config.schema import TrainConfig
 
 _WANTED = {
     "bool_type": "true or false",
@@ -30,14 +29,14 @@ _WANTED = {
 }
 
 
-def explain(error: ValidationError, layers: Layers) -> str:
-    """Return one line for each refused key: what was received, from where, what is wanted."""
+def explain(error: ValidationError, layers: Layers, schema: type[BaseModel]) -> str:
+    """Return one line for each key that `schema` refuses: what was received, from where, what is wanted."""
     wanted: dict[Path, list[str]] = {}
     lines: dict[Path, str] = {}
     for detail in error.errors(include_url=False):
         path, entry = _split(detail["loc"], layers.values)
         if detail["type"] == "extra_forbidden":
-            lines[path] = _unknown(path, layers)
+            lines[path] = _unknown(path, layers, schema)
         elif detail["type"] == "missing":
             lines[path] = f"{dotted(path)} is missing. {_how_to_set(path)}"
         else:
@@ -49,9 +48,9 @@ def explain(error: ValidationError, layers: Layers) -> str:
     )
 
 
-def is_text(path: Path) -> bool:
+def is_text(path: Path, schema: type[BaseModel]) -> bool:
     """Whether the schema's value at `path` is text, so that `name=2024` means the text, not the number."""
-    annotation: object = TrainConfig
+    annotation: object = schema
     for part in path:
         annotation = _below(annotation, part)
     return annotation is str or (str in get_args(annotation) and type(None) in get_args(annotation))
@@ -74,10 +73,12 @@ def _has(values: object, part: str | int) -> bool:
     return part in values if isinstance(values, dict) else isinstance(values, list) and isinstance(part, int)
 
 
-def _unknown(path: Path, layers: Layers) -> str:
+def _unknown(path: Path, layers: Layers, schema: type[BaseModel]) -> str:
     key, section = str(path[-1]), path[:-1]
-    here = list(_fields(section))
-    everywhere = {known: (*parent, known) for parent in _sections() for known in _fields(parent)}
+    here = list(_fields(section, schema))
+    everywhere = {
+        known: (*parent, known) for parent in _sections(schema) for known in _fields(parent, schema)
+    }
     line = f"unknown key '{dotted(path)}'{_from(path, layers)}. "
     if close := get_close_matches(key, here, n=1):
         return f"{line}Did you mean '{dotted((*section, close[0]))}'?"
@@ -108,20 +109,22 @@ def _value_at(path: Path, values: Any) -> object:  # noqa: ANN401  # mappings an
     return values
 
 
-def _fields(section: Path) -> Iterator[str]:
+def _fields(section: Path, schema: type[BaseModel]) -> Iterator[str]:
     """Yield the keys that the schema knows in a section."""
-    annotation: object = TrainConfig
+    annotation: object = schema
     for part in section:
         annotation = _below(annotation, part)
     model = _model(annotation)
     yield from model.model_fields if model is not None else ()
 
 
-def _sections() -> Iterator[Path]:
+def _sections(schema: type[BaseModel]) -> Iterator[Path]:
+    """Yield the schema and its sections, the outer ones last: of two keys of one name the outer is meant."""
+    for name, field in schema.model_fields.items():
+        below = _model(field.annotation)
+        if below is not None and get_origin(field.annotation) is not list:
+            yield from ((name, *path) for path in _sections(below))
     yield ()
-    for name, field in TrainConfig.model_fields.items():
-        if _model(field.annotation) is not None:
-            yield (name,)
 
 
 def _below(annotation: object, part: str | int) -> object:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pictor_training.config import layers as layering
 from pictor_training.config.explain import explain, is_text
@@ -20,7 +20,8 @@ from pictor_training.errors import ConfigError
 
 DEFAULT_PRESET = "modern-cnn"
 
-_Change = tuple[layering.Path, object, str]  # where, what, and who says so
+Change = tuple[layering.Path, object, str]
+"""Where, what, and who says so."""
 
 
 def load_config(data: str | None, file: Path | None, overrides: Sequence[str]) -> TrainConfig:
@@ -32,11 +33,12 @@ def load_config(data: str | None, file: Path | None, overrides: Sequence[str]) -
         ConfigError: an unknown key, an impossible value or combination, a file that cannot be read.
 
     """
-    changes = [_parse_override(text) for text in overrides]
-    from_file = {} if file is None else _read_file(file)
+    changes = [parse_override(text, TrainConfig) for text in overrides]
+    from_file = {} if file is None else read_file(file)
     layers = Layers()
-    preset = _chosen_preset(from_file, changes)
-    layers.lay({**_read_preset(preset), "preset": preset}, f"preset {preset}")
+    named = [value for path, value, _ in changes if path == ("preset",)]
+    preset = read_preset(named[-1] if named else from_file.get("preset", DEFAULT_PRESET))
+    layers.lay(preset, f"preset {preset['preset']}")
     if file is not None:
         layers.lay(from_file, str(file))
     if data is not None:
@@ -47,7 +49,7 @@ def load_config(data: str | None, file: Path | None, overrides: Sequence[str]) -
     try:
         config = TrainConfig.model_validate(layers.values, strict=True)
     except ValidationError as error:
-        raise ConfigError(explain(error, layers)) from error
+        raise ConfigError(explain(error, layers, TrainConfig)) from error
     check_rules(config)
     return config
 
@@ -73,23 +75,27 @@ def _presets() -> Traversable:
     return files("pictor_training.config") / "presets"
 
 
-def _read_preset(name: str) -> dict[str, Any]:
-    text = (_presets() / f"{name}.yaml").read_text(encoding="utf-8")
-    return read_mapping(text, f"preset {name}")
+def read_preset(preset: object) -> dict[str, Any]:
+    """Return a preset's keys, with its own name under "preset".
 
-
-def _chosen_preset(from_file: dict[str, Any], changes: Sequence[_Change]) -> str:
-    named = [value for path, value, _ in changes if path == ("preset",)]
-    preset = named[-1] if named else from_file.get("preset", DEFAULT_PRESET)
+    Raises:
+        ConfigError: there is none of this name.
+    """
     known = preset_names()
     if preset not in known:
         close = get_close_matches(str(preset), known, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ConfigError(f"preset: received {preset!r}; known are {', '.join(known)}.{hint}")
-    return str(preset)
+    text = (_presets() / f"{preset}.yaml").read_text(encoding="utf-8")
+    return {**read_mapping(text, f"preset {preset}"), "preset": preset}
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def read_file(file: Path) -> dict[str, Any]:
+    """Return a configuration file's keys.
+
+    Raises:
+        ConfigError: it cannot be read, or is no YAML mapping.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
@@ -99,13 +105,18 @@ def _read_file(file: Path) -> dict[str, Any]:
     return read_mapping(text, str(file))
 
 
-def _parse_override(text: str) -> _Change:
+def parse_override(text: str, schema: type[BaseModel]) -> Change:
+    """Return where `key=value` puts which value, and the text itself as who says so.
+
+    Raises:
+        ConfigError: it is not written so, or the value is no YAML.
+    """
     key, separator, value = text.partition("=")
     parts = key.strip().split(".")
     if not separator or not all(parts):
         raise ConfigError(f"An override is written key=value, for example fit.epochs=3; received {text!r}.")
     path = tuple(int(part) if part.isdecimal() else part for part in parts)
     parsed = read_value(value, f"the value of {key}")
-    if is_text(path) and parsed is not None and not isinstance(parsed, str):
+    if is_text(path, schema) and parsed is not None and not isinstance(parsed, str):
         parsed = value.strip()  # --name 2024 is a name
     return path, parsed, f"'{text}'"

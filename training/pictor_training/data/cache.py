@@ -8,7 +8,7 @@ One entry holds one set of contents decoded for one input::
     <input>-<set>.lock            one training builds, another that wants the same waits
 
 An entry is verified whenever it is opened and rebuilt when damaged. Pictures that an older entry for the same
-input holds are copied from it. Older entries are never removed; the folder may be deleted whenever no
+input holds are copied from it. Only `remove_older` removes any; the folder may be deleted whenever no
 training runs.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from pictor_contract import PictureInput, PictureRefused, decode_picture
@@ -102,6 +102,22 @@ def decode_all(
     if decoded is None:
         raise TrainingError(f"The cache {folder} does not keep what is written to it. Use another folder.")
     return decoded
+
+
+def remove_older(folder: Path, keep: int) -> None:
+    """Remove all but the `keep` entries written last; who has one open keeps what it mapped.
+
+    A clock that was wrong costs decoding again, no more.
+    """
+    written = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for index in written[keep:]:
+        entry = _Entry(folder, index.stem)
+        try:
+            with FileLock(entry["lock"], blocking=False):
+                for suffix in ("json", "pictures", "thumbnails"):  # without its index it is no entry
+                    entry[suffix].unlink(missing_ok=True)
+        except (Timeout, OSError):  # somebody is at work on it, or the disk is: the next time will do
+            continue
 
 
 @contextmanager

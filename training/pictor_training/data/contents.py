@@ -47,4 +47,9 @@ def hash_contents(examples: Sequence[Example], report: Report) -> list[str | Ref
 
 def _hash(example: Example) -> str | Refusal:
     data = read_file(example.path)
-    return data if isinstance(data, Refusal) else sha256(data).hexdigest()
+    if isinstance(data, Refusal):
+        return data
+    content = sha256(data).hexdigest()
+    if example.content not in (None, content):
+        return Refusal("file_changed", "The file is not the one that was collected: its sha256 differs.")
+    return content

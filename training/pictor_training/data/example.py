@@ -14,11 +14,15 @@ SIDES: Final[tuple[Side, ...]] = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A file, its labels (sorted, none only for multi-label) and the side its owner put it on, if any."""
+    """A file, its labels (sorted, none only for multi-label) and the side its owner put it on, if any.
+
+    `content` is the sha256 (hex) that it must have, where its owner wrote that down.
+    """
 
     path: Path
     labels: tuple[str, ...]
     split: Side | None = None
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

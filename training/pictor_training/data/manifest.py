@@ -1,4 +1,4 @@
-"""A CSV manifest: `path,label[,split]`, several labels of one picture as `a|b`."""
+"""A CSV manifest: `path,label[,split][,sha256]`, several labels of one picture as `a|b`."""
 
 import csv
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ class _Row:
     path: str
     labels: tuple[str, ...]
     split: str
+    content: str | None
 
 
 def list_manifest(manifest: Path, data: Path) -> Listing:
@@ -52,7 +53,7 @@ def list_manifest(manifest: Path, data: Path) -> Listing:
             )
         if not is_regular(root / relative):
             raise DataError(f"{where}: there is no file {row.path!r} in {root}.")
-        examples.append(Example(root / relative, row.labels, _side(row.split, where)))
+        examples.append(Example(root / relative, row.labels, _side(row.split, where), row.content))
     return Listing(root, tuple(examples))
 
 
@@ -95,7 +96,7 @@ def _row(cells: dict[str | None, str | list[str] | None], line: int, manifest: P
     if parts != [""] and "" in parts:
         raise DataError(f"{manifest}, line {line}: an empty label in {texts['label']!r}.")
     labels = tuple(sorted({part for part in parts if part}))
-    return _Row(line, texts["path"], labels, texts.get("split", ""))
+    return _Row(line, texts["path"], labels, texts.get("split", ""), texts.get("sha256") or None)
 
 
 def _relative(text: str, where: str) -> PurePosixPath:

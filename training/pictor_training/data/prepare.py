@@ -29,13 +29,15 @@ class PreparedData:
 
     Exact copies share a row, so that no picture counts twice; `paths[i]` is the first of them. Rows on no
     side were dropped, and the audit says why. `train`, `val` and `test` are rising rows; no held-out row has
-    a duplicate, exact or near, in `train`. `pictures` is a read-only map of a file. `fingerprint` is equal
-    for equal pictures with equal labels, wherever they lie.
+    a duplicate, exact or near, in `train`. `pictures` is a read-only map of a file. `sizes` [n, 2] are the
+    files' own widths and heights, upright. `fingerprint` is equal for equal pictures with equal labels,
+    wherever they lie.
     """
 
     labels: tuple[str, ...]
     head: Head
     pictures: NDArray[np.uint8]
+    sizes: NDArray[np.int64]
     targets: NDArray[np.float32]
     paths: tuple[str, ...]
     contents: tuple[str, ...]
@@ -80,6 +82,7 @@ def prepare(
         labels=source.labels,
         head=source.head,
         pictures=decoded.pictures,
+        sizes=np.array([(facts.width, facts.height) for facts in decoded.facts], np.int64),
         targets=pool.targets.astype(np.float32),
         paths=tuple(source.name_of(files[0]) for files in rows),
         contents=pool.contents,
