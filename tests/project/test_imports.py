@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LIGHT = ("pictor_client", "pictor_contract", "pictor_gateway")
+LIGHT = ("pictor_client", "pictor_contract", "pictor_gateway", "pictor_store", "pictor_tfs")
 HEAVY = ("tensorflow", "keras", "tensorflow_serving")
 
 _IMPORT_ALL = """

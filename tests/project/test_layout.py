@@ -17,6 +17,8 @@ PACKAGES = (
     "client/pictor_client",
     "serving/pictor_contract",
     "serving/pictor_gateway",
+    "serving/pictor_store",
+    "serving/pictor_tfs",
     "training/pictor_training",
 )
 MAX_LINES = 300
@@ -43,10 +45,7 @@ def test_no_file_is_longer_than_a_reader_holds_in_mind() -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize(
-    "package",
-    ["client/pictor_client", "serving/pictor_contract", "serving/pictor_gateway", "training/pictor_training"],
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_is_typed_for_its_users(package: str) -> None:
     """py.typed is there, so that a user's type checker reads our annotations."""
     assert (ROOT / package / "py.typed").is_file()

@@ -2,12 +2,14 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from pictor_client.cli import commands
@@ -20,6 +22,7 @@ from pictor_gateway.errors import GatewayError
 from pictor_gateway.problems import problem_of
 from pictor_gateway.settings import ENV_PREFIX, Settings, flag_of
 from pictor_gateway.telemetry.metrics import Metrics, ModelCollector
+from pictor_training.retraining.config import RetrainConfig
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,15 +53,29 @@ def test_the_settings_table_is_the_settings() -> None:
     assert expected == _rows("Settings of the gateway")
 
 
+def test_the_retraining_keys_table_is_what_the_schema_says() -> None:
+    """Key, default and meaning of every key of the job's file, and no other."""
+    assert set(_keys(RetrainConfig, "")) == _rows("Keys of pictor retrain")
+
+
+def _keys(section: type[BaseModel], above: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and name != "train":
+            yield from _keys(inner, f"{above}{name}.")
+        else:
+            default = "required" if field.is_required() else str(field.default) or "-"
+            yield f"`{above}{name}`", default, str(field.description)
+
+
 def test_the_metrics_table_is_what_is_exported(tmp_path: Path) -> None:
     """Name, labels and meaning of every metric family, and no other."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     families = {family.name: family for family in registry.collect()}
-    labels = {
-        instrument._name: instrument._labelnames
-        for instrument in vars(metrics).values()  # the library has no other way
-    }
+    instruments = {**vars(metrics), **vars(metrics.learning)}  # the library has no other way
+    del instruments["learning"]
+    labels = {instrument._name: instrument._labelnames for instrument in instruments.values()}
     collectors = (
         ModelCollector(EmbeddedBackend(tmp_path, 1, 1, 1.0)),
         FleetCollector(Fleet(Settings.load({"tfs": "127.0.0.1", "model": "pets"}, {}))),
@@ -130,9 +147,14 @@ def test_every_make_target_shown_exists(command: str) -> None:
 @pytest.mark.parametrize("command", [line for line in SHOWN if line.startswith("pictor ")])
 def test_every_pictor_command_shown_is_understood(command: str) -> None:
     """Each sub-command exists and knows each flag it is shown with."""
-    _, name, *arguments = shlex.split(command)
-    found = commands.get_command(click.Context(commands), name)
-    assert found is not None
+    found: click.Command = commands
+    names: list[str] = []
+    arguments = shlex.split(command)[1:]
+    while isinstance(found, click.Group):
+        names.append(arguments.pop(0))
+        below = found.get_command(click.Context(found), names[-1])
+        assert below is not None
+        found = below
     known = {flag for parameter in found.params for flag in parameter.opts}
     assert set() == {one for one in arguments if one.startswith("--")} - known
-    assert 0 == CliRunner().invoke(commands, [name, "--help"]).exit_code
+    assert 0 == CliRunner().invoke(commands, [*names, "--help"]).exit_code
