@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from pictor_contract import ImageContract
+from pictor_store.clock import now_utc
 from pictor_store.samples.copies import CACHE_FOLDER
 from pictor_training.data.prepare import PreparedData, prepare
 from pictor_training.durable import write_text_durably
@@ -135,7 +135,7 @@ def _export(
         allowed_batch_sizes=tuple(plan.config.export.batch_sizes),
         data_sha256=data.fingerprint,
         metrics=judgement.test.headline(),
-        created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created_utc=now_utc(),
         made_by=f"pictor {version('pictor')}, run {plan.folder.name}",
         statistics=data_statistics(data, judgement.held_out_scores(), report=stages),
     )

@@ -11,12 +11,12 @@ from pictor_gateway.capturing.prediction_ids import PredictionIds
 from pictor_gateway.capturing.writer import Retention, SampleWriter
 from pictor_gateway.settings import InvalidSettings, Settings
 from pictor_gateway.telemetry.learning_metrics import LearningMetrics
+from pictor_store.clock import DAY_S
 from pictor_store.errors import StoreError
 from pictor_store.samples import Samples, open_samples
 
 _LEAST_SECRET = 16
 _SECRET_BYTES = 32
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def capturing_from(settings: Settings, metrics: LearningMetrics) -> Capturing:
     """
     if not settings.feedback and settings.capture is None:
         return Capturing()
-    predictions = PredictionIds(secret_of(settings), settings.feedback_max_age_days * _DAY_S)
+    predictions = PredictionIds(secret_of(settings), settings.feedback_max_age_days * DAY_S)
     samples = _samples_of(settings)
     writer = capture = None
     if samples is not None:

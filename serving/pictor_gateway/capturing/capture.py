@@ -15,7 +15,7 @@ from pictor_gateway.capturing.choice import Choice
 from pictor_gateway.capturing.prediction_ids import predicted_indices
 from pictor_gateway.capturing.writer import SampleWriter
 from pictor_gateway.inference.pipeline import Recognised
-from pictor_gateway.request.encoded import Base64Picture, RawPixels, SentPicture
+from pictor_gateway.request.encoded import RAW, Base64Picture, RawPixels, SentPicture
 from pictor_gateway.request.observer import Answered
 from pictor_store.samples import Sample, day_text, digest_of, id_of, utc_text
 from pictor_store.samples.records import Reason
@@ -24,7 +24,7 @@ SUBJECT_HEADER = "x-subject-id"
 
 _MOST_SCORES = 5
 _SCORE_DIGITS = 7
-_SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", "raw": "png"}
+_SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", RAW: "png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Catch:
             reason=self.reason,
             suffix=_SUFFIXES.get(self.recognised.format, self.recognised.format.lower()),
             sha256=digest_of(content),
-            format="PNG" if self.recognised.format == "raw" else self.recognised.format,
+            format="PNG" if self.recognised.format == RAW else self.recognised.format,
             width=self.recognised.width,
             height=self.recognised.height,
             predicted=tuple(labels[index] for index in predicted_indices(self.contract, scores)),

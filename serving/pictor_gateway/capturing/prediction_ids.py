@@ -34,6 +34,7 @@ from pictor_contract.decision import decide
 from pictor_gateway.backends.protocol import ServedVersion
 from pictor_gateway.errors import PredictionNotFound
 from pictor_gateway.inference.pipeline import Recognised, Refusal
+from pictor_store.clock import DAY_S
 from pictor_store.samples import ID_BYTES
 
 MOST_LETTERS = 150
@@ -46,7 +47,6 @@ _SHORT_BYTES = 6
 _LISTED, _TOO_MANY = 1, 2
 _MOST_LISTED = 24
 _HIGHEST_INDEX = 0xFFFF
-_DAY_S = 86_400
 _TO_STANDARD = str.maketrans("-_", "+/")
 
 
@@ -100,7 +100,7 @@ class PredictionIds:
         random, form, predicted_s, version, model, labels = _HEAD.unpack_from(body)
         if time() - predicted_s > self._max_age_s:
             raise PredictionNotFound(
-                f"Feedback is taken for {self._max_age_s / 86_400:g} days; this is older."
+                f"Feedback is taken for {self._max_age_s / DAY_S:g} days; this is older."
             )
         listed = tuple(index for (index,) in _INDEX.iter_unpack(body[_HEAD.size :]))
         indices = listed if form == _LISTED else None

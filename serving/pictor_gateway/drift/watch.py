@@ -17,6 +17,7 @@ from pictor_gateway.drift.window import DriftWindow
 from pictor_gateway.drift.windows import DriftWindows
 from pictor_gateway.inference.pipeline import Recognised
 from pictor_gateway.process.priority import step_back
+from pictor_gateway.request.encoded import RAW
 from pictor_gateway.request.observer import Answered
 from pictor_gateway.rollout.share import is_within
 from pictor_gateway.telemetry.learning_metrics import LearningMetrics
@@ -32,9 +33,6 @@ _SHOW_AFTER_S: Final = 0.5
 
 _LAST_WORDS_S: Final = 5.0
 """Seconds that the end of the process waits for what is in hand."""
-
-_RAW: Final = "raw"
-"""The format of pictures that came as pixels: nobody knows what size they once had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class DriftWatch:
             self._metrics.drift_dropped.inc()
             return
         # Pixels that came as such may be a part of the request's body, all of which they would keep alive.
-        raw = picture.format == _RAW
+        raw = picture.format == RAW  # nobody knows what size it once had
         pixels, size = (
             (picture.pixels.copy(), None) if raw else (picture.pixels, (picture.width, picture.height))
         )

@@ -17,7 +17,7 @@ from pictor_gateway.inference.decoding import DecodeThreads, Done
 from pictor_gateway.inference.model_call import PictureAnswer
 from pictor_gateway.inference.outlook import Outlook
 from pictor_gateway.request.deadline import Deadline
-from pictor_gateway.request.encoded import Base64Picture, MissingPicture, RawPixels, SentPicture
+from pictor_gateway.request.encoded import RAW, Base64Picture, MissingPicture, RawPixels, SentPicture
 from pictor_gateway.telemetry.facts import RequestFacts
 from pictor_gateway.telemetry.metrics import Metrics
 
@@ -195,4 +195,4 @@ def _checked(pixels: NDArray[np.generic], picture_input: PictureInput) -> Decode
             f"{received}."
         )
     height, width, _ = picture_input.shape
-    return DecodedPicture(np.ascontiguousarray(pixels, np.uint8), "raw", width, height, 1)
+    return DecodedPicture(np.ascontiguousarray(pixels, np.uint8), RAW, width, height, 1)

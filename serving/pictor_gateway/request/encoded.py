@@ -40,6 +40,10 @@ class Base64Picture:
 EncodedPicture = bytes | Base64Picture
 
 
+RAW = "raw"
+"""What stands for the format of a picture that came as pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawPixels:
     """One picture as pixels already, as tensors bring it; shape and dtype are not yet checked."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 from pictor_store.errors import ChangeRefused, StoreError
 from pictor_store.models.history import HISTORY_FOLDER, Event, event_file, parse_event, sequence_of
@@ -103,8 +102,3 @@ class History:
         except OSError as error:
             raise StoreError(f"{self._place.where}/{path} cannot be read: {error}.") from error
         return parse_event(content, name, f"{self._place.where}/{path}")
-
-
-def now_utc() -> str:
-    """Return the time as events tell it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

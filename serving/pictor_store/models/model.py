@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pictor_contract import ImageContract
+from pictor_store.clock import now_utc
 from pictor_store.errors import ChangeRefused, StoreError, VersionDamaged, VersionMissing
 from pictor_store.models.artifact import check_artifact
 from pictor_store.models.folder_versions import FolderVersions
 from pictor_store.models.history import Action, Event, check_labels
-from pictor_store.models.log import History, log, now_utc
+from pictor_store.models.log import History, log
 from pictor_store.models.model_lock import ModelLock
 from pictor_store.models.object_versions import ObjectVersions
 from pictor_store.models.reported import WRITE_ADVICE, reported

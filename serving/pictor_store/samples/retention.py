@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
+from pictor_store.clock import DAY_S
 from pictor_store.durable import is_beside
 from pictor_store.errors import SamplesError
 from pictor_store.places import Place
 from pictor_store.samples import layout
 from pictor_store.samples.records import Judgement, Sample, Trace
 
-_DAY_S = 86_400.0
 _LEFTOVER_S = 3_600.0
 """Seconds after which what is not finished belongs to a writer that was killed."""
 
@@ -150,7 +150,7 @@ class _Sweep:
 
     def _is_too_old(self, moment_s: float) -> bool:
         age = self.limits.max_age_days
-        return age is not None and self.now_s - moment_s > age * _DAY_S
+        return age is not None and self.now_s - moment_s > age * DAY_S
 
     def _remove_empty(self, model: str, day: str) -> None:
         folder = self.place.local(f"{model}/{day}")

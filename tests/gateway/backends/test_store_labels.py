@@ -20,16 +20,6 @@ Publish = Callable[..., Path]
 Eventually = Callable[[Callable[[], bool]], None]
 
 
-@pytest.fixture(name="model")
-def _model(store: Path, publish: Publish) -> StoredModel:
-    """Give the store's model with versions 1 to 3, of which 1 is stable."""
-    for version in (2, 3):
-        publish("colours", version)
-    model = open_store(store).model("colours")
-    promote(model, 1)
-    return model
-
-
 def _status(http: httpx.Client) -> dict[str, Any]:
     (model,) = http.get("/v1/models").json()["models"]
     found: dict[str, Any] = model

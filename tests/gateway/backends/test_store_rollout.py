@@ -15,21 +15,10 @@ from pictor_gateway.backends.embedded import InferenceThreads
 from pictor_gateway.backends.protocol import ModelStatus
 from pictor_store.changes import promote, prune, rollback
 from pictor_store.models.model import StoredModel
-from pictor_store.models.store import open_store
 
 Make = Callable[..., Any]
 Publish = Callable[..., Path]
 Eventually = Callable[[Callable[[], bool]], None]
-
-
-@pytest.fixture(name="model")
-def _model(store: Path, publish: Publish) -> StoredModel:
-    """Give the store's model with versions 1 to 3, of which 1 is stable."""
-    for version in (2, 3):
-        publish("colours", version)
-    model = open_store(store).model("colours")
-    promote(model, 1)
-    return model
 
 
 def _status(http: httpx.Client) -> dict[str, Any]:

@@ -10,20 +10,13 @@ from pictor_store.changes import promote, sync
 from pictor_store.errors import RolloutFailed
 from pictor_store.models.model import StoredModel
 from pictor_store.models.store import open_store
-from pictor_store.serving.servers import Servers
+from rollouts import to
 from tfs.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("no_lingering")
 
 Stored = Callable[..., StoredModel]
 Start = Callable[..., StandIn]
-
-PATIENCE_S = 20.0
-
-
-def to(*servers: StandIn, **more: Any) -> Servers:
-    """Name the servers."""
-    return Servers(tuple(one.address for one in servers), timeout_s=PATIENCE_S, **more)
 
 
 def reloads(server: StandIn) -> list[str]:

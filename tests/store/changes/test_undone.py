@@ -10,30 +10,12 @@ from pictor_store.changes import promote, rollback
 from pictor_store.errors import ChangeRefused, RolloutFailed, StoreError
 from pictor_store.models.model import StoredModel
 from pictor_store.serving.servers import Servers
+from rollouts import actions, to
 from tfs.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("no_lingering")
 
-Stored = Callable[..., StoredModel]
 Start = Callable[..., StandIn]
-
-PATIENCE_S = 20.0
-
-
-def to(*servers: StandIn, timeout_s: float = PATIENCE_S, **more: Any) -> Servers:
-    """Name the servers."""
-    return Servers(tuple(one.address for one in servers), timeout_s=timeout_s, **more)
-
-
-def actions(model: StoredModel) -> list[str]:
-    """Return what the history tells, without the publishing."""
-    return [event.action for event in model.history() if event.action != "published"]
-
-
-@pytest.fixture
-def model(stored_colours: Stored) -> StoredModel:
-    """Store three versions."""
-    return stored_colours(3)
 
 
 def test_a_damaged_copy_on_one_server_takes_everything_back(

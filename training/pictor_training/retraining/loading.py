@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pictor_contract import is_model_name
 from pictor_contract.contract import MODEL_NAME_RULE
+from pictor_store.places import is_url
 from pictor_training.config.explain import explain
 from pictor_training.config.layers import Layers
 from pictor_training.config.load import DEFAULT_PRESET, parse_override, read_file, read_preset
@@ -144,4 +145,4 @@ def _from_folder(config: RetrainConfig, folder: Path) -> RetrainConfig:
 
 def _path(text: str | None, folder: Path) -> str | None:
     """Return a path from `folder`; a URL stays as it is."""
-    return text if text is None or "://" in text else str(folder / text)
+    return text if text is None or is_url(text) else str(folder / text)

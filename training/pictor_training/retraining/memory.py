@@ -22,12 +22,12 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from pictor_store.clock import now_utc
 from pictor_training.durable import write_text_durably
 from pictor_training.errors import Locked, TrainingError
 
@@ -204,11 +204,6 @@ class Memory:
             data = {}
         told = [f"{key} {data[key]}" for key in ("process", "host", "since_utc") if key in data]
         return ", ".join(told) or "which one is not known"
-
-
-def now_utc() -> str:
-    """Return the time as people read it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _with_question(section: Mapping[str, Any]) -> dict[str, Any]:

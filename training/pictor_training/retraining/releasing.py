@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pictor_store.clock import now_utc
 from pictor_store.lineage import STABLE
 from pictor_store.models.model import StoredModel
 from pictor_store.serving.servers import Servers
@@ -23,7 +24,6 @@ from pictor_training.retraining.config import RetrainConfig
 from pictor_training.retraining.contents import CONTENTS_FILE, write_contents
 from pictor_training.retraining.gate.champion import Champion
 from pictor_training.retraining.gate.config import GateConfig
-from pictor_training.retraining.memory import now_utc
 from pictor_training.retraining.tools import Tools
 from pictor_training.retraining.word import Word, read_collected, read_word, write_word
 from pictor_training.run_folder import CONFIG_FILE, PUBLISHED_FILE

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pictor_store.clock import now_utc
 from pictor_training.config import load_config
 from pictor_training.config.schema import TrainConfig
 from pictor_training.errors import ConfigError, DataError, Interrupted, Locked, StoreFailed, TrainingError
@@ -22,7 +23,7 @@ from pictor_training.retraining.collecting.picture import Collection
 from pictor_training.retraining.config import RetrainConfig
 from pictor_training.retraining.contents import CONTENTS_FILE
 from pictor_training.retraining.keeping import prune_runs
-from pictor_training.retraining.memory import Entry, Judged, Memory, Question, State, Underway, now_utc
+from pictor_training.retraining.memory import Entry, Judged, Memory, Question, State, Underway
 from pictor_training.retraining.outcome import Outcome, judged_outcome
 from pictor_training.retraining.question import gate_digest, training_digest
 from pictor_training.retraining.releasing import GatedRelease
