@@ -57,6 +57,10 @@ def test_a_wrong_time_limit_is_told_where_there_is_room(
     assert 422 == refused.status_code
 
 
+def _logged(caplog: pytest.LogCaptureFixture) -> list[int]:
+    return [vars(one)["fields"]["status"] for one in caplog.records if one.name == "pictor.access"]
+
+
 def test_a_stranger_is_not_told_how_busy_it_is(
     make_gateway: MakeGateway,
     picture: MakePicture,
@@ -74,6 +78,7 @@ def test_a_stranger_is_not_told_how_busy_it_is(
         before = gateway.http.get("/metrics").text
         with caplog.at_level(logging.INFO):
             refused = gateway.http.post("/v1/classify", content=b"?", headers=known)
+            eventually(lambda: 503 in _logged(caplog))  # the line comes after the answer
         gateway.loop.call_soon_threadsafe(held.calls[0].end)
         assert 200 == inside.result().status_code
     assert (401, ["error"]) == (stranger.status_code, list(stranger.json()))
