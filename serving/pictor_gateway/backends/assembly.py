@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from pictor_contract.engine import silence_engine
 from pictor_gateway.backends.protocol import Backend
 from pictor_gateway.process.cores import usable_cores
 from pictor_gateway.settings import Settings
@@ -41,6 +42,7 @@ def _tensorflow_serving(
 
 
 def _embedded(store: Path, settings: Settings) -> "EmbeddedBackend":
+    silence_engine()
     from pictor_gateway.backends.embedded import EmbeddedBackend  # noqa: PLC0415 - loads ONNX Runtime, 40 MB
 
     return EmbeddedBackend(

@@ -55,14 +55,16 @@ class KeySource:
     def clients(self, content: bytes) -> Clients:
         """Return the clients that the file's content and the text name together.
 
+        A file may have no key, or none any more: nobody is let in until one is added.
+
         Raises:
-            InvalidKeys: a line is malformed, or there is no key at all.
+            InvalidKeys: a line is malformed, or there is no key and no file that could get one.
         """
         clients = read_lines(self._lines(content), self._default)
-        if not clients:
+        if not clients and self._file is None:
             raise InvalidKeys(
                 "There is no API key, so every request would be refused: `pictor api-key NAME` makes one. "
-                "Leave --api-keys-file and --api-keys out to serve everybody."
+                "Leave --api-keys out to serve everybody."
             )
         return clients
 
@@ -136,6 +138,8 @@ class Access:
 
     async def watch(self) -> None:
         """Look at the file for ever, and take over what changes; a faulty file changes nothing."""
+        if not self._clients:
+            self._warn_closed()
         while self._source.file is not None:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
@@ -158,6 +162,13 @@ class Access:
                 bucket.follow(rate, now)
         self._clients, self._buckets, self._content, self._fault = clients, kept, content, ""
         log.info("api keys read", extra={"fields": {"keys": len(clients)}})
+        if not clients:
+            self._warn_closed()
+
+    def _warn_closed(self) -> None:
+        log.warning(
+            "no api key, every request is refused", extra={"fields": {"file": str(self._source.file)}}
+        )
 
     def _complain(self, fault: str) -> None:
         if fault != self._fault:  # once, not every second

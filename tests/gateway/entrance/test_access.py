@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -11,43 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.entrance.keyring import KEY, OTHER, bearer, replace
 from pictor_gateway import Settings
-from pictor_gateway.entrance import access
-from pictor_gateway.entrance.api_keys import KEY_PREFIX, line_for
+from pictor_gateway.entrance.api_keys import line_for
 from pictor_gateway.routes import ROUTES
 from pictor_gateway.telemetry.logs import JsonLines
 
 MakeGateway = Callable[..., Any]
 MakePicture = Callable[..., bytes]
 Eventually = Callable[[Callable[[], bool]], None]
-
-KEY, OTHER = KEY_PREFIX + "k" * 43, KEY_PREFIX + "o" * 43
-
-
-@pytest.fixture(autouse=True)
-def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the file more often than once a second."""
-    monkeypatch.setattr(access, "_LOOK_EVERY_S", 0.02)
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    """Make a file with one key, `KEY`, of the client "shop"."""
-    file = tmp_path / "keys.txt"
-    file.write_text(f"# who may ask\n\n{line_for('shop', KEY)}\n", encoding="utf-8")
-    return file
-
-
-def bearer(key: str) -> dict[str, str]:
-    """Return the header that shows `key`."""
-    return {"Authorization": f"Bearer {key}"}
-
-
-def replace(file: Path, text: str) -> None:
-    """Put a new file in the place of `file` by one rename."""
-    staged = file.with_suffix(".new")
-    staged.write_text(text, encoding="utf-8")
-    staged.rename(file)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +149,49 @@ def test_keys_are_exchanged_while_it_runs(
     assert 401 == http.get("/v1/models", headers=bearer(KEY)).status_code
 
 
-@pytest.mark.parametrize("fault", ["malformed", "empty", "gone"])
+class MountedSecret:
+    """A Secret's folder as the kubelet keeps it: its file is a link through `..data`, which alone changes."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.file = folder / "keys.txt"
+        self._folder = folder
+        self._writes = 0
+        folder.mkdir()
+        self.update(text)
+        self.file.symlink_to("..data/keys.txt")
+
+    def update(self, text: str) -> None:
+        """Write a new folder, swap the link by one rename, remove the old folder."""
+        before, self._writes = self._folder / f"..{self._writes}", self._writes + 1
+        now = self._folder / f"..{self._writes}"
+        now.mkdir()
+        (now / "keys.txt").write_text(text, encoding="utf-8")
+        (self._folder / "..data_tmp").symlink_to(now.name)
+        (self._folder / "..data_tmp").rename(self._folder / "..data")
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def test_a_mounted_secret_opens_and_closes_it(
+    make_gateway: MakeGateway, tmp_path: Path, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file without a key lets nobody in, and is no reason not to run; keys come and go with no restart."""
+    secret = MountedSecret(tmp_path / "keys", "# name:sha256, one a line\n")
+    http = make_gateway(api_keys_file=secret.file).http
+
+    def statuses() -> list[int]:
+        return [http.get("/v1/models", headers=headers).status_code for headers in ({}, bearer(KEY))]
+
+    assert [401, 401] == statuses()
+    assert 200 == http.get("/readyz").status_code
+    eventually(lambda: 1 == caplog.messages.count("no api key, every request is refused"))
+    secret.update(f"# shop's\n{line_for('shop', KEY)}\n")
+    eventually(lambda: statuses() == [401, 200])
+    secret.update("# all keys are withdrawn\n")
+    eventually(lambda: statuses() == [401, 401])
+    eventually(lambda: 2 == caplog.messages.count("no api key, every request is refused"))
+
+
+@pytest.mark.parametrize("fault", ["malformed", "gone"])
 def test_a_faulty_file_changes_nothing(
     make_gateway: MakeGateway,
     keys: Path,
@@ -189,7 +204,7 @@ def test_a_faulty_file_changes_nothing(
     if fault == "gone":
         keys.unlink()
     else:
-        replace(keys, f"{line_for('shop', OTHER)}\n{KEY}\n" if fault == "malformed" else "# none\n")
+        replace(keys, f"{line_for('shop', OTHER)}\n{KEY}\n")
     eventually(lambda: "api keys not read, the former ones hold on" in caplog.messages)
     assert [200, 401] == [http.get("/v1/models", headers=bearer(key)).status_code for key in (KEY, OTHER)]
     replace(keys, line_for("shop", OTHER))
@@ -214,52 +229,6 @@ def test_the_log_names_the_client_and_never_the_key(
     assert [("shop", 200), ("", 401)] == [(line.get("key", ""), line["status"]) for line in asked]
     digests = [line_for("x", key).partition(":")[2] for key in (KEY, OTHER)]
     assert not [word for word in (KEY, OTHER, *digests) for line in lines if word in line]
-
-
-def test_a_rate_is_told_and_kept(make_gateway: MakeGateway, picture: MakePicture) -> None:
-    """Every answer says how much is left; what is too much gets 429 and when to come again."""
-    text = f"{line_for('slow', KEY, 0.01, 2)},{line_for('free', OTHER)}"
-    http = make_gateway(api_keys=text).http
-
-    def ask() -> httpx.Response:
-        answer: httpx.Response = http.post("/v1/classify", content=picture(), headers=bearer(KEY))
-        return answer
-
-    answers = [ask(), ask(), ask()]
-    assert [200, 200, 429] == [answer.status_code for answer in answers]
-    assert [("2", "1", "100"), ("2", "0", "200"), ("2", "0", "200")] == [
-        tuple(answer.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset"))
-        for answer in answers
-    ]
-    refused = answers[-1]
-    assert ("rate_limited", True) == (refused.json()["code"], refused.json()["retryable"])
-    assert 90 < int(refused.headers["Retry-After"]) <= 100
-    unlimited = http.get("/v1/models", headers=bearer(OTHER))
-    assert 200 == unlimited.status_code
-    assert "RateLimit-Limit" not in unlimited.headers
-    assert "RateLimit-Limit" not in http.get("/v1/models").headers
-    assert 'outcome="rate_limited"' in http.get("/metrics").text
-
-
-def test_what_a_client_used_up_survives_an_exchange_of_keys(
-    make_gateway: MakeGateway, keys: Path, eventually: Eventually
-) -> None:
-    """A new key for the same name goes on with what is left; so does another rate."""
-    keys.write_text(line_for("shop", KEY, 0.01, 2), encoding="utf-8")
-    http = make_gateway(api_keys_file=keys).http
-    assert "1" == http.get("/v1/models", headers=bearer(KEY)).headers["RateLimit-Remaining"]
-    replace(keys, line_for("shop", OTHER, 0.002, 5))
-    eventually(lambda: http.get("/v1/models", headers=bearer(KEY)).status_code == 401)
-    answer = http.get("/v1/models", headers=bearer(OTHER))
-    assert ("5", "0") == tuple(answer.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining"))
-
-
-def test_the_settings_rate_holds_for_lines_without_one(make_gateway: MakeGateway) -> None:
-    """And a line's own numbers win, one by one."""
-    text = f"{line_for('one', KEY)},{line_for('two', OTHER, 2)}"
-    http = make_gateway(api_keys=text, rate_limit=1, rate_limit_burst=7).http
-    limits = [http.get("/v1/models", headers=bearer(key)).headers["RateLimit-Limit"] for key in (KEY, OTHER)]
-    assert ["7", "7"] == limits
 
 
 def test_no_key_is_in_the_log_of_a_real_process(

@@ -41,8 +41,6 @@ DIGEST = GOOD.partition(":")[2]
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "There is no API key"),
-        ("# nobody\n\n", "There is no API key"),
         (f"\n{KEY}", "Line 2 of"),
         (f"shop:{KEY}", "64 hexadecimal digits, not the key itself"),
         (f"shop:{DIGEST}0", "64 hexadecimal digits"),
@@ -77,6 +75,7 @@ def test_a_faulty_file_refuses_to_start(keys: Path, text: str, said: str) -> Non
         (["--api-keys-file", "no/such/file"], "no/such/file cannot be read (No such file or directory)"),
         (["--api-keys-file", "/dev/zero"], "is no file of API keys"),
         (["--api-keys", "shop"], "Key 1 of --api-keys: expected name:sha256"),
+        (["--api-keys", ","], "There is no API key"),
         (["--rate-limit", "5"], "--rate-limit holds for API keys"),
         (["--rate-limit", "0"], "--rate-limit"),
         (["--workers", "2", "--api-keys", "shop"], "Key 1 of --api-keys"),

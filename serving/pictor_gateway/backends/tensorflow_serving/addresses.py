@@ -26,7 +26,7 @@ async def ask_dns(host: str) -> Sequence[IpAddress]:
 
 
 class Addresses:
-    """What all targets stand for now. `changed` is called, on the loop, when that became different."""
+    """What all targets stand for now. `changed` is called, on the loop, when that or a trouble changes."""
 
     def __init__(
         self,
@@ -57,6 +57,15 @@ class Addresses:
             for address in self._known[target]:
                 found.setdefault(address.uri, address)
         return tuple(found.values())
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """A sentence for each name that stands for nothing."""
+        return tuple(
+            f"DNS gives no address for {name.host} ({reason})."
+            for name, reason in self._faults.items()
+            if not self._known[name]
+        )
 
     def start(self) -> None:
         """Begin to ask; return at once."""
@@ -102,7 +111,7 @@ class Addresses:
             return
         addresses = tuple(sorted((name.at(one) for one in given), key=lambda address: address.text))
         if not addresses:
-            self._note_fault(name, "no address")
+            self._note_fault(name, "an empty answer")
             return
         if self._faults.pop(name, None) is not None:
             log.info("DNS answers again", extra={"fields": {"host": name.host}})
@@ -116,3 +125,4 @@ class Addresses:
             self._faults[name] = reason
             fields = {"host": name.host, "reason": reason, "kept": len(self._known[name])}
             log.warning("DNS gives no address", extra={"fields": fields})
+            self._changed()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -164,12 +165,14 @@ class Discovery:
 
     def _publish(self) -> None:
         before = self.models
-        self.models = tuple(
-            agree(model.name, self._all_accounts(model.name), model, partial(self._handle, model.name))
-            for model in before
-        )
+        self.models = tuple(self._status(model) for model in before)
         for old, new in zip(before, self.models, strict=True):
             _log_changes(old, new)
+
+    def _status(self, before: ModelStatus) -> ModelStatus:
+        name = before.name
+        status = agree(name, self._all_accounts(name), before, partial(self._handle, name))
+        return replace(status, troubles=(*self._fleet.troubles, *status.troubles))
 
     def _handle(self, name: str, version: int, proven: Proven) -> ServedVersion:
         """Return the version's one object: as long as anyone holds it, it is found again."""

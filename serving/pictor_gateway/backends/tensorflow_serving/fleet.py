@@ -115,8 +115,13 @@ class Fleet:
         """Set once every DNS name was asked for the first time, whatever came of it."""
         return self._addresses.resolved
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """A sentence for each name that stands for no server."""
+        return self._addresses.troubles
+
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called whenever servers came or left."""
+        """Have `callback` called whenever servers came or left, or a name gives none."""
         self._callbacks.append(callback)
 
     async def start(self) -> None:
@@ -247,8 +252,8 @@ class Fleet:
             log.info("server found", extra={"fields": {"server": now[uri].text}})
         if gone or new:
             self._tell_waiting()
-            for callback in self._callbacks:
-                callback()
+        for callback in self._callbacks:
+            callback()
 
     def _open(self, address: Address) -> Channel:
         """Open a channel with the certificates that the files hold now."""

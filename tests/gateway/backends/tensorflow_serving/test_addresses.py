@@ -110,6 +110,7 @@ def test_a_failing_dns_keeps_the_addresses_and_says_so_once(
         await zone.asked_again()
         await zone.asked_again()
         assert ["10.0.0.1:8500"] == texts(addresses)
+        assert () == addresses.troubles  # there are servers to ask
         zone.fault, zone.addresses = None, ("10.0.0.1",)
         await zone.asked_again()
 
@@ -156,8 +157,11 @@ def test_a_name_without_addresses_is_asked_soon_again() -> None:
     zone = Zone()
 
     async def scenario(addresses: Addresses) -> None:
+        assert ("DNS gives no address for tfs (an empty answer).",) == addresses.troubles
+        zone.changes.clear()
         zone.addresses = ("10.0.0.1",)
         await zone.changed()
+        assert () == addresses.troubles
         assert ["10.0.0.1:8500"] == texts(addresses)
 
     follow(zone, "tfs", scenario, interval_s=3600)

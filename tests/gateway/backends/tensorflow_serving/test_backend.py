@@ -1,5 +1,6 @@
 """TensorFlow Serving behind the gateway: what it learns by itself, and how it translates refusals."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,26 @@ def test_everything_is_learnt_from_the_address_and_the_models_name(
     assert answer["model"] == {"name": "colours", "version": 1, "digest": contract.digest()}
     assert answer["backend"] == "tensorflow_serving"
     assert scores == pytest.approx(dict(zip(COLOURS, expected, strict=True)), abs=1e-6)
+
+
+def test_a_name_without_an_address_is_waited_for_and_told(
+    tfs: Make, make_tfs_gateway: Make, monkeypatch: pytest.MonkeyPatch, eventually: Make
+) -> None:
+    """A headless Service's name exists once a pod is ready: until then alive, started, not ready, and why."""
+    server, known, resolve = tfs(), set[str](), socket.getaddrinfo
+
+    def ask(host: str, *how: Any, **more: Any) -> Any:
+        if host == "tfs-headless" and host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve("127.0.0.1" if host == "tfs-headless" else host, *how, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    http = make_tfs_gateway(tfs=f"dns:///tfs-headless:{server.port}").http
+    assert [200, 200, 503] == [http.get(path).status_code for path in ("/livez", "/startupz", "/readyz")]
+    reasons = ["DNS gives no address for tfs-headless (Name or service not known)."]
+    assert reasons == http.get("/readyz").json()["reasons"]
+    known.add("tfs-headless")
+    eventually(lambda: http.get("/readyz").json()["reasons"] == [])
 
 
 def test_a_real_exported_model_is_served(
