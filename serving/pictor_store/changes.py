@@ -5,6 +5,7 @@ be derived from it again at any time (`sync`), after a kill at any point too. Ea
 whoever wants to wait for another time holds it already.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from pictor_store.lineage import CANARY, STABLE, kept_versions, stable_line, ver
 from pictor_store.models.history import LABEL_RULE, Action, Event, is_label
 from pictor_store.models.model import LOCK_WAIT_S, StoredModel
 from pictor_store.models.store import ModelStore
-from pictor_store.serving.servers import Servers
+from pictor_store.serving.servers import NoServers, Servers
+
+log = logging.getLogger("pictor.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def promote(
     """Let `label` name `version`, on the servers too; return the event, or the last one if it did already.
 
     The files are verified first. With servers the label moves only when each has the version AVAILABLE and
-    answers its golden picture as recorded. A call for what is already so brings the servers there.
+    answers its golden picture as recorded. A call for what is already so brings the servers there. The first
+    version ever may be stable before there is a server: see `whole.to_be_told`.
 
     Raises:
         VersionMissing: there is no such version.
@@ -70,6 +74,9 @@ def rollback(model: StoredModel, *, servers: Servers | None = None, reason: str 
 
     A second rollback goes one further back, not forth. Versions that were pruned are passed over. An idle
     canary, which names the same version as stable, goes along: it must not try again what was just left.
+
+    Unlike other moves it takes a file without addresses: where no server starts because of the stable
+    version, there is nobody to tell. Servers that run keep what they have until restarted; a warning says so.
 
     Raises:
         ChangeRefused: there is nothing to go back to.
@@ -201,18 +208,38 @@ def _carry_out(model: StoredModel, change: _Change, servers: Servers | None) -> 
         return model.record("failed", change.version, former, f"{change.action} was undone", change.by)
 
     with whole.alone(store, LOCK_WAIT_S):
-        if not servers.targets:
-            _refuse_to_move_unseen(model, former, change.labels)
-            event = record()
-            whole.write_alone(store, servers, states_of(store))
-            return event
+        try:
+            told = whole.to_be_told(store, servers)
+        except NoServers as error:
+            if change.action != "rolled_back":
+                raise
+            raise _way_back(error, servers) from error
+        if not told.targets:
+            _check_alone(model, former, change)
+            return whole.record_alone(store, told, record)
         wanted = {**states_of(store), model.name: state_of(model, change.labels)}
-        return whole.carry_out(store, servers, wanted, model.name, record, give_up)
+        return whole.carry_out(store, told, wanted, model.name, record, give_up)
 
 
-def _refuse_to_move_unseen(model: StoredModel, former: Mapping[str, int], labels: Mapping[str, int]) -> None:
-    if any(former.get(label, version) != version for label, version in labels.items()):
+def _way_back(error: NoServers, servers: Servers) -> NoServers:
+    if servers.config_file is None:
+        return error
+    return NoServers(
+        f"{error} If none gets ready because of the stable version itself, run it without --tfs, with "
+        f"--models-config {servers.config_file} alone, and restart them: they begin with that file."
+    )
+
+
+def _check_alone(model: StoredModel, former: Mapping[str, int], change: _Change) -> None:
+    """Refuse to move a label by the file alone, or warn of it where it is the way back."""
+    if all(former.get(label, version) == version for label, version in change.labels.items()):
+        return
+    if change.action != "rolled_back":
         raise ChangeRefused(
             f"{model.where}: a label can only move to a version that TensorFlow Serving has loaded, and a "
             "file alone does not tell. Say where the servers are (--tfs) beside their file."
         )
+    log.warning(
+        "no TensorFlow Serving was told: each serves what it has until it is restarted, and then begins with "
+        "its models.config"
+    )

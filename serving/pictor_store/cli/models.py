@@ -1,8 +1,11 @@
 """`pictor models`: what is in a store, which version is used, and the way back."""
 
+from pathlib import Path
+
 import click
 
 from pictor_store import changes
+from pictor_store.cli.mirror import mirror
 from pictor_store.cli.options import FAILED, Asked, on_store, with_base_path, with_reason, with_servers
 from pictor_store.cli.tables import details, details_lines, event_facts, overview, overview_row, table
 from pictor_store.errors import VersionDamaged, VersionMissing
@@ -22,6 +25,9 @@ def models() -> None:
 
     Exit codes: 0 done, 1 failed and all is as before, 2 wrong usage, 5 another process changes the store.
     """
+
+
+models.add_command(mirror)
 
 
 @models.command("list")
@@ -73,7 +79,10 @@ def promote(  # noqa: PLR0913 - one parameter for each flag
 @with_reason
 @on_store
 def rollback(asked: Asked, name: str, servers: Servers, reason: str, by: str) -> None:
-    """Let stable name the version it named before; once more goes one further back."""
+    """Let stable name the version it named before; once more goes one further back.
+
+    With --models-config but without --tfs where no server gets ready: restarted, they begin with that file.
+    """
     model = asked.model(name)
     before = model.last_event()
     event = changes.rollback(model, servers=servers, reason=reason, by=by)
@@ -145,13 +154,36 @@ def sync(asked: Asked, servers: Servers) -> None:
 
 
 @models.command()
+@click.option(
+    "--wait", is_flag=True, help="First wait until there is something to serve; nothing is written."
+)
+@click.option(
+    "--model", "names", multiple=True, metavar="NAME", help="With --wait: for this model, not for any."
+)
+@click.option(
+    "--models-config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --wait: until this file, which servers are to start with, names the models as well.",
+)
 @with_base_path
 @on_store
-def config(asked: Asked, base_path: str | None) -> None:
+def config(
+    asked: Asked, *, wait: bool, names: tuple[str, ...], file: Path | None, base_path: str | None
+) -> None:
     """Print the models.config that follows from the history, for servers that are to be started."""
     from pictor_store.serving.models_config import make_config, to_text  # noqa: PLC0415 - protobuf takes time
     from pictor_store.serving.state import states_of  # noqa: PLC0415 - as above
 
+    if wait:
+        from pictor_store.cli.waiting import wait_until_served  # noqa: PLC0415 - as above
+
+        wait_until_served(
+            asked.store, names, file, lambda line: click.echo(f"pictor models: {line}", err=True)
+        )
+    elif names or file:
+        raise click.UsageError("--model and --models-config say what to wait for; they need --wait.")
     where = base_path_of(Servers(base_path=base_path), asked.store.where)
     text = to_text(make_config([state.served for state in states_of(asked.store).values()], where))
     asked.show({"models_config": text}, [text.rstrip("\n")])

@@ -15,6 +15,13 @@ TIMEOUT_S: Final = 600.0
 _MOST_S: Final = 86400
 """A day: gRPC knows no endless time."""
 
+_NO_ADDRESS: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""DNS answered that there is none. EAI_AGAIN is no answer: a server may well be there."""
+
+
+class NoServers(RolloutFailed):
+    """Every address is a DNS name, and DNS says of each that it has no address: no server is ready."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -72,12 +79,23 @@ class Servers:
         """Return every server's address; names are asked for now.
 
         Raises:
-            RolloutFailed: a name has no address; nothing was changed.
+            NoServers: no name has an address, and nothing else is set.
+            RolloutFailed: a name has no address, or nobody tells it.
         """
         addresses: dict[str, Address] = {}
+        empty: list[str] = []
         for target in self.targets:
-            for address in _resolved(target) if isinstance(target, DnsName) else (target,):
-                addresses.setdefault(address.uri, address)
+            here = _resolved(target) if isinstance(target, DnsName) else [target]
+            addresses |= {address.uri: address for address in here}
+            if isinstance(target, DnsName) and not here:
+                empty.append(target.host)
+        if empty:
+            error = RolloutFailed if addresses else NoServers
+            raise error(
+                f"TensorFlow Serving's host {', '.join(empty)} has no address, as in a cluster where no "
+                "server is ready. No label has moved. Start one, wait until it is ready, and run the command "
+                "again."
+            )
         return list(addresses.values())
 
 
@@ -93,12 +111,15 @@ def _is_whole(base_path: str) -> bool:
 
 
 def _resolved(name: DnsName) -> list[Address]:
+    """Return the addresses of a name; none where DNS says so."""
     try:
         found = socket.getaddrinfo(name.host, None, type=socket.SOCK_STREAM)
     except OSError as error:
+        if isinstance(error, socket.gaierror) and error.errno in _NO_ADDRESS:
+            return []
         raise RolloutFailed(
-            f"TensorFlow Serving's host {name.host} has no address: {error.strerror or error}. Nothing was "
-            "changed."
+            f"The address of TensorFlow Serving's host {name.host} cannot be found out: "
+            f"{error.strerror or error}. No label has moved. Run the command again when DNS answers."
         ) from error
     addresses = [name.at(one) for one in preferred(str(entry[4][0]) for entry in found)]
     return sorted(addresses, key=lambda address: address.text)

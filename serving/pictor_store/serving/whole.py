@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final
 
 from pictor_store.errors import ChangeRefused, RolloutFailed, StoreError
+from pictor_store.lineage import STABLE
 from pictor_store.models.history import Event
 from pictor_store.models.reported import reported
 from pictor_store.models.store import ModelStore
 from pictor_store.serving.channel import connected
 from pictor_store.serving.models_config import make_config, read_others, write_config
 from pictor_store.serving.rollout import Rollout
-from pictor_store.serving.servers import Servers, base_path_of
+from pictor_store.serving.servers import NoServers, Servers, base_path_of
 from pictor_store.serving.state import ModelState, states_of
 from pictor_store.serving.telling import StepFailed, Telling
 
@@ -38,6 +40,38 @@ def alone(store: ModelStore, wait_s: float) -> Iterator[None]:
         with reported(f"{store.where} cannot be changed"):
             stack.enter_context(store.place.lock(_LOCK, wait_s))
         yield
+
+
+def to_be_told(store: ModelStore, servers: Servers) -> Servers:
+    """Return whom to tell: all of them, or their file alone where there cannot be any server yet.
+
+    That is when DNS knows no address of any, and no version of any model was ever stable: they wait for their
+    first configuration. Later the same silence means that servers are down, and hides what they have.
+
+    Raises:
+        NoServers: no server is ready, and there have been some.
+        RolloutFailed: a name has no address, or nobody tells it.
+        StoreError: the store cannot be read.
+    """
+    if not servers.targets:
+        return servers
+    try:
+        servers.found()
+    except NoServers as error:
+        if _was_ever_stable(store):
+            raise
+        fields = {"reason": str(error), "models_config": str(servers.config_file)}
+        log.warning(
+            "no TensorFlow Serving is there yet, and no version was ever stable: a server that starts "
+            "takes the first one from its models.config",
+            extra={"fields": fields},
+        )
+        return replace(servers, addresses=())
+    return servers
+
+
+def _was_ever_stable(store: ModelStore) -> bool:
+    return any(STABLE in event.labels for name in store.names() for event in store.model(name).history())
 
 
 def carry_out(
@@ -84,6 +118,11 @@ def follow(store: ModelStore, servers: Servers, focus: Collection[str]) -> None:
     wanted = states_of(store)
     if not wanted:
         raise ChangeRefused(f"{store.where} has no models: there is nothing to serve.")
+    try:
+        servers = to_be_told(store, servers)
+    except NoServers:  # they may be waiting for the very file: a kill can have come before it was written
+        write_alone(store, servers, wanted)
+        raise
     if not servers.targets:
         write_alone(store, servers, wanted)
         return
@@ -100,6 +139,27 @@ def follow(store: ModelStore, servers: Servers, focus: Collection[str]) -> None:
         words += rollout.finish(wanted)
     if words:
         raise RolloutFailed(f"{'; '.join(words)}. All else follows the history.")
+
+
+def record_alone(store: ModelStore, servers: Servers, record: Callable[[], Event]) -> Event:
+    """Make the event and write the file, for servers that start with it later; nobody is told.
+
+    Raises:
+        StoreError: the file has what would be lost; nothing was recorded.
+        RolloutFailed: it cannot be written, and the event stands.
+    """
+    states = states_of(store)
+    if servers.config_file is not None:
+        read_others(servers.config_file, states, base_path_of(servers, store.where))
+    event = record()
+    try:
+        write_alone(store, servers, states_of(store))
+    except StoreError as error:
+        raise RolloutFailed(
+            f"{error} The history has changed all the same: do not repeat the command, but let the file "
+            "follow with `pictor models sync`."
+        ) from error
+    return event
 
 
 def write_alone(store: ModelStore, servers: Servers, states: States) -> None:

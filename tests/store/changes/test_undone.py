@@ -149,11 +149,3 @@ def test_addresses_and_base_paths_are_judged_before_anything_is_asked() -> None:
             Servers(**wrong)  # type: ignore[arg-type] - of several types
 
     assert not Servers()
-
-
-def test_a_name_without_addresses_is_told(model: StoredModel) -> None:
-    """Nothing was changed."""
-    with pytest.raises(RolloutFailed, match="has no address"):
-        promote(model, 1, servers=Servers("tfs.invalid:8500", timeout_s=1))
-
-    assert {} == model.labels()
