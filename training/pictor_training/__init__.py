@@ -10,6 +10,7 @@ from pictor_training.errors import (
     PublishError,
     TrainingError,
     UnsafeModelFile,
+    WorkerLost,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "TrainConfig",
     "TrainingError",
     "UnsafeModelFile",
+    "WorkerLost",
 ]

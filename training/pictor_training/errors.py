@@ -13,6 +13,7 @@
     │   └── ChampionSilent        1   the version that serves is too damaged to be asked
     ├── GatewayFailed             1   a gateway could not be asked whether it sees drift
     ├── Locked                    5   another process is retraining the model, or changing its store
+    ├── WorkerLost                6   another of the workers that train together is gone; start all again
     └── Interrupted             130   Ctrl-C or SIGTERM; the run can be resumed
 """
 
@@ -69,6 +70,12 @@ class Locked(TrainingError):
     """Another process is at this work."""
 
     exit_code = 5
+
+
+class WorkerLost(TrainingError):
+    """One of the workers that train together is gone, or never came; what is learnt so far is on disk."""
+
+    exit_code = 6
 
 
 class Interrupted(TrainingError):

@@ -7,8 +7,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from pictor_training.errors import Interrupted
-from pictor_training.plan import Plan
-from pictor_training.run_folder import how_to_resume
+from pictor_training.plan import Plan, Share
+from pictor_training.run_folder import how_to_resume, is_trained
+from pictor_training.several.cluster import Cluster
 from pictor_training.tensorflow_noise import quiet_tensorflow
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def launch(plan: Plan, release: "Release | None" = None) -> "RunResult":
+def launch(plan: Plan, release: "Release | None" = None, *, cluster: Cluster | None = None) -> "RunResult":
     """Load TensorFlow, which takes seconds that --help and a wrong key must not cost, and carry out `plan`.
 
-    To be called in the main thread: SIGINT and SIGTERM end it by Interrupted, whatever it is doing.
+    With a `cluster`, this process leads its training, then goes on as a process of its own. To be called in
+    the main thread: SIGINT and SIGTERM end it by Interrupted, whatever it is doing.
 
     Raises:
         TrainingError: what `carry_out` raises.
@@ -29,7 +31,23 @@ def launch(plan: Plan, release: "Release | None" = None) -> "RunResult":
     with stoppable(f"Stopped. Go on with: {how_to_resume(plan.folder)}"):
         with quiet_tensorflow():
             from pictor_training.run import carry_out  # noqa: PLC0415  # not before it is needed
+        if cluster is not None and not is_trained(plan.folder):
+            from pictor_training.several.lead import lead  # noqa: PLC0415  # likewise
+
+            lead(plan, cluster)
         return carry_out(plan, release)
+
+
+def launch_share(share: Share, cluster: Cluster) -> None:
+    """Do the same for a worker that does not lead: help to train, until worker 0 is done.
+
+    Raises:
+        TrainingError: what `follow` raises.
+    """
+    with stoppable("Stopped. Go on with: the same command on all workers"):
+        with quiet_tensorflow():
+            from pictor_training.several.follow import follow  # noqa: PLC0415  # not before it is needed
+        follow(share, cluster)
 
 
 @contextmanager

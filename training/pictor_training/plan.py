@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pictor_contract import PictureInput
 from pictor_training.config import TrainConfig, check_head, check_network, dump_config, load_config
@@ -13,14 +14,18 @@ from pictor_training.durable import write_text_durably
 from pictor_training.environment import describe_environment
 from pictor_training.errors import ConfigError
 from pictor_training.export.publish import check_store
+from pictor_training.fitting.identity import differences
 from pictor_training.run_folder import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     REPORT_FILE,
     is_complete,
+    locked,
     make_run_folder,
     require_run,
+    take_run_folder,
 )
+from pictor_training.several.cluster import refuse_small_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What a worker that does not lead needs of a plan."""
+
+    config: TrainConfig
+    picture_input: PictureInput
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for; `command` is how the report will quote it."""
+    """What the command line asks for; `command` is how the report will quote it.
+
+    `workers` are the processes that train together.
+    """
 
     data: str | None
     config_file: Path | None
@@ -44,6 +61,7 @@ class Request:
     runs: Path
     store: Path | None
     command: str
+    workers: int = 1
 
 
 def plan_run(request: Request) -> Plan:
@@ -53,12 +71,56 @@ def plan_run(request: Request) -> Plan:
         ConfigError, DataError, PublishError: it cannot be run; no folder was made.
         TrainingError: the folder cannot be made or written.
     """
+    share = _asked(request)
+    folder = make_run_folder(request.runs, share.config.name)
+    plan = Plan(folder, request.store, share.config, share.picture_input, share.source)
+    return _begin(plan, request.command, request.workers)
+
+
+def plan_run_at(folder: Path, request: Request) -> Plan | None:
+    """Plan the run of `folder`: begin it there, or go on with it; None if it is complete already.
+
+    Raises:
+        ConfigError, DataError, PublishError: it cannot be run, was begun otherwise, or `folder` is no run's.
+        TrainingError: the folder cannot be made or written.
+    """
+    share = _asked(request)
+    plan = Plan(folder, request.store, share.config, share.picture_input, share.source)
+    if not (folder / CONFIG_FILE).is_file():
+        take_run_folder(folder)
+        with locked(folder):
+            if not (folder / CONFIG_FILE).is_file():  # nobody was faster
+                return _begin(plan, request.command, request.workers)
+    config = _settled(share.config, share.picture_input)
+    before = load_config(None, folder / CONFIG_FILE, [])
+    if told := differences(_decided(before, _store_of(folder)), _decided(config, request.store)):
+        raise ConfigError(
+            f"The run {folder} was begun with other settings: {told}. Give those, or name another folder."
+        )
+    return None if is_complete(folder) else replace(plan, config=config)
+
+
+def _decided(config: TrainConfig, store: Path | None) -> dict[str, Any]:
+    return config.model_dump(mode="json") | {"models": store and str(store.absolute())}
+
+
+def plan_share(request: Request) -> Share:
+    """Check all that can be checked, for a worker that does not lead; nothing is written.
+
+    Raises:
+        ConfigError, DataError: it cannot be run.
+    """
+    share = _asked(replace(request, store=None))
+    return replace(share, config=_settled(share.config, share.picture_input))
+
+
+def _asked(request: Request) -> Share:
     config = load_config(request.data, request.config_file, request.overrides)
+    refuse_small_batch(config.fit.batch_size, request.workers)
     if request.store is not None:
         check_store(request.store, config.name)
     source, picture_input = _look(config)
-    folder = make_run_folder(request.runs, config.name)
-    return _begin(Plan(folder, request.store, config, picture_input, source), request.command)
+    return Share(config, picture_input, source)
 
 
 def plan_run_in(folder: Path, config: TrainConfig, command: str) -> Plan:
@@ -72,17 +134,19 @@ def plan_run_in(folder: Path, config: TrainConfig, command: str) -> Plan:
     return _begin(Plan(folder, None, config, picture_input, source), command)
 
 
-def _begin(plan: Plan, command: str) -> Plan:
+def _begin(plan: Plan, command: str, workers: int = 1) -> Plan:
     config = _settled(plan.config, plan.picture_input)
     store = None if plan.store is None else plan.store.absolute()
     environment = describe_environment(command) | {"store": store and str(store)}
+    if workers > 1:  # by how many a sum is divided decides the last bits of every weight
+        environment["workers"] = workers
     write_text_durably(plan.folder / ENVIRONMENT_FILE, json.dumps(environment, indent=2) + "\n")
     # Last, since this file is what makes the folder a run that can be resumed.
     write_text_durably(plan.folder / CONFIG_FILE, dump_config(config))
     return replace(plan, config=config)
 
 
-def plan_resumption(folder: Path) -> Plan:
+def plan_resumption(folder: Path, workers: int = 1) -> Plan:
     """Read the plan of a run that was interrupted or killed back from its folder.
 
     Raises:
@@ -93,6 +157,7 @@ def plan_resumption(folder: Path) -> Plan:
     if is_complete(folder):
         raise ConfigError(f"{folder} is complete already; its report is {folder / REPORT_FILE}.")
     config = load_config(None, folder / CONFIG_FILE, [])
+    refuse_small_batch(config.fit.batch_size, workers)
     source, picture_input = _look(config)
     return Plan(folder, _store_of(folder), config, picture_input, source)
 

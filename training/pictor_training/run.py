@@ -3,6 +3,8 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,9 +35,12 @@ from pictor_training.run_folder import (
     CHECKPOINTS_FOLDER,
     H5_FILE,
     KERAS_FILE,
+    TRAINED_FILE,
     held,
 )
 from pictor_training.run_report import Outcome, write_run_report
+from pictor_training.several.cluster import Cluster
+from pictor_training.several.workers import Workers, join
 from pictor_training.stages import StageReport
 
 
@@ -66,9 +71,30 @@ def carry_out(plan: Plan, release: Release | None = None) -> RunResult:
         TrainingError: one of its kinds; `Interrupted` leaves a run that can be carried out again.
     """
     stages = StageReport(sys.stderr)
+    with _told(plan, stages):
+        return _steps(plan, stages, release or publish_to(plan.store))
+
+
+def train_with(plan: Plan, cluster: Cluster) -> Workers:
+    """Do the training of the run together with the others of `cluster`; `carry_out` finds it done.
+
+    Raises:
+        TrainingError: one of its kinds; `Interrupted` and `WorkerLost` leave a run that can be gone on with.
+    """
+    stages = StageReport(sys.stderr)
+    with _told(plan, stages):
+        workers = join(cluster)
+        _fit(plan, stages, _prepare(plan, stages), workers)
+        write_text_durably(plan.folder / TRAINED_FILE, "")
+    return workers
+
+
+@contextmanager
+def _told(plan: Plan, stages: StageReport) -> Iterator[None]:
+    """Hold the run's folder, and say so where the memory does not suffice."""
     try:
         with held(plan.folder):
-            return _steps(plan, stages, release or publish_to(plan.store))
+            yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         reason = next(iter(str(error).strip().splitlines()), "no more was said")
         raise TrainingError(
@@ -82,6 +108,8 @@ def carry_out(plan: Plan, release: Release | None = None) -> RunResult:
 def _steps(plan: Plan, stages: StageReport, release: Release) -> RunResult:
     data = _prepare(plan, stages)
     model, fitted = _fit(plan, stages, data)
+    save_keras(model, plan.folder / KERAS_FILE)
+    save_h5(model, plan.folder / H5_FILE)
     judgement = judge(model, data, seed=plan.config.seed, stages=stages)
     write_metrics(plan.folder, judgement.test, judgement.val, judgement.calibration)
     contract, parity = _export(plan, stages, model, data, judgement)
@@ -106,7 +134,9 @@ def _prepare(plan: Plan, stages: StageReport) -> PreparedData:
     return data
 
 
-def _fit(plan: Plan, stages: StageReport, data: PreparedData) -> tuple[keras.Model, FitResult]:
+def _fit(
+    plan: Plan, stages: StageReport, data: PreparedData, workers: Workers | None = None
+) -> tuple[keras.Model, FitResult]:
     make_deterministic(plan.config.seed)
     model = build_network(
         plan.config.network,
@@ -116,9 +146,7 @@ def _fit(plan: Plan, stages: StageReport, data: PreparedData) -> tuple[keras.Mod
         seed=plan.config.seed,
     )
     stages.line(f"network    {model.count_params():,} parameters, input {plan.picture_input.shape}")
-    fitted = fit(model, plan.config, data, plan.folder, resume=True)
-    save_keras(model, plan.folder / KERAS_FILE)
-    save_h5(model, plan.folder / H5_FILE)
+    fitted = fit(model, plan.config, data, plan.folder, resume=True, workers=workers)
     return model, fitted
 
 

@@ -43,6 +43,8 @@ H5_FILE = "model.h5"
 ARTIFACT_FOLDER = "artifact"
 CHECKPOINTS_FOLDER = "checkpoints"
 CHECKPOINT_FILE = f"{CHECKPOINTS_FOLDER}/last.npz"
+TRAINED_FILE = f"{CHECKPOINTS_FOLDER}/trained"
+"""Says that several workers have trained to the end: worker 0 needs the others no more."""
 
 _LOCK_FILE = ".lock"
 
@@ -68,6 +70,23 @@ def make_run_folder(runs: Path, name: str, now: datetime | None = None) -> Path:
     raise TrainingError(f"{runs} holds a thousand runs of {stamp}-{name} already.")
 
 
+def take_run_folder(run: Path) -> None:
+    """Make `run`, or take it as it is if nothing but the beginning of a run lies there.
+
+    Raises:
+        ConfigError: it holds something else.
+        TrainingError: it cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        strange = sorted(path.name for path in run.iterdir() if path.name != ENVIRONMENT_FILE)
+    except OSError as error:
+        raise TrainingError(f"The run's folder {run} cannot be made: {error.strerror}.") from error
+    strange = [name for name in strange if not name.startswith(".")]  # a file cut off while it was written
+    if strange:
+        raise ConfigError(f"{run} is not the folder of a run: it holds {strange[0]}. Name another folder.")
+
+
 def require_run(run: Path) -> None:
     """Refuse a folder that no run was begun in.
 
@@ -83,6 +102,11 @@ def is_complete(run: Path) -> bool:
     return (run / REPORT_FILE).is_file() and not (run / CHECKPOINTS_FOLDER).is_dir()
 
 
+def is_trained(run: Path) -> bool:
+    """Whether the run, as far as it can be seen from here, needs other workers no more."""
+    return (run / TRAINED_FILE).is_file() or is_complete(run)
+
+
 @contextmanager
 def held(run: Path) -> Iterator[None]:
     """Hold the run's lock; the kernel drops it with the process.
@@ -92,6 +116,17 @@ def held(run: Path) -> Iterator[None]:
         TrainingError: another process is at work on it, or it cannot be written.
     """
     require_run(run)
+    with locked(run):
+        yield
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Do the same for a folder that is to become a run's.
+
+    Raises:
+        TrainingError: another process is at work on it, or it cannot be written.
+    """
     try:
         lock = FileLock(run / _LOCK_FILE, blocking=False).acquire()
     except Timeout as error:

@@ -1,4 +1,4 @@
-"""TensorFlow's own lines on stderr, which would bury ours."""
+"""TensorFlow's own lines on stderr, which would bury ours, and what ONNX Runtime would note down."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
+
+from pictor_contract.engine import silence_engine
 
 _INFORMATIONAL = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog")
 
@@ -15,8 +17,10 @@ def quiet_tensorflow() -> Iterator[None]:
     """Drop the informational lines that TensorFlow writes when it is imported in this block; keep others.
 
     They are written before its own level is read, so no variable silences them. For the rest of the process
-    that level is fatal, unless the caller has set it: what matters reaches Python as an exception.
+    that level is fatal, unless the caller has set it: what matters reaches Python as an exception. ONNX
+    Runtime, which training loads beside it, is kept from writing as well (`silence_engine`).
     """
+    silence_engine()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     original = os.dup(2)

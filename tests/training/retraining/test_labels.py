@@ -1,6 +1,7 @@
 """Which label a version gets, what is kept beside it, and who is told."""
 
 import shutil
+import socket
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pictor_store.errors import RolloutFailed
 from pictor_store.models.store import open_store
 from pictor_training.errors import DataError, StoreFailed
 from pictor_training.retraining.memory import Memory
+from pictor_training.retraining.tools import real_tools
 
 
 def _labels(nights: Nights) -> dict[str, int]:
@@ -86,6 +88,33 @@ def test_servers_are_told_and_those_that_are_away_do_not_stop_a_quiet_night(serv
     )
     quiet.run(tfs)
     assert [(2, "stable", True)] == given
+
+
+def test_the_first_night_needs_no_server_and_the_next_one_does(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first version servers wait for their file and have no address; later that is a failure.
+
+    The next night fails where only the label is missing, so that a retry needs no training.
+    """
+
+    def no_address(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("pictor_store.serving.servers.socket.getaddrinfo", no_address)
+    real = nights.with_tools(promote=real_tools().promote, sync=real_tools().sync, prune=lambda *_: None)
+    tfs = ("publish.tfs=dns:///tfs:8500", "publish.models_config=models/models.config")
+    assert 0 == real.run(*tfs).exit_code
+    assert {"stable": 1} == _labels(nights)
+    assert "versions: 1" in (nights.folder / "models" / "models.config").read_text()
+
+    write_pictures(nights.pictures, "red", 12, 100)
+    with pytest.raises(StoreFailed, match="tfs has no address"):
+        real.run(*tfs)
+    assert ({"stable": 1}, [1, 2]) == (_labels(nights), nights.model.versions())
+    monkeypatch.undo()
+    assert 0 == nights.run(*tfs).exit_code
+    assert ({"stable": 2}, [1, 2]) == (_labels(nights), nights.model.versions())
 
 
 def test_a_damaged_champion_stops_the_night_unless_it_may_be_replaced(served: Nights) -> None:

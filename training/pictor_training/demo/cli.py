@@ -34,13 +34,22 @@ OVERRIDES = ("name=digits", "fit.epochs=30")
     help="Another free port is taken if somebody listens there.",
 )
 @click.option("--once", is_flag=True, help="End after the answer instead of serving on.")
+@click.option(
+    "--pictures-only",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the class folders into DIR, and do nothing else; may be repeated.",
+)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
-def demo(folder: Path, port: int, once: bool, overrides: tuple[str, ...]) -> None:
+def demo(folder: Path, port: int, once: bool, pictures_only: Path | None, overrides: tuple[str, ...]) -> None:
     """Train on 1,797 handwritten digits, publish, serve, and ask about one held-out picture.
 
     KEY=VALUE sets any key of the training's configuration, as for `pictor train`.
     """
     try:
+        if pictures_only is not None:
+            _write_pictures(pictures_only)
+            return
         _require_the_rest()
         _train(folder, [*OVERRIDES, *overrides])
         _serve_and_ask(folder, port, once=once)
@@ -59,9 +68,16 @@ def _require_the_rest() -> None:
         )
 
 
+def _write_pictures(pictures: Path, held_out: Path | None = None) -> None:
+    try:
+        write_digits(pictures, held_out)
+    except OSError as error:
+        raise TrainingError(f"{error.filename} cannot be written: {error.strerror}.") from error
+
+
 def _train(folder: Path, overrides: list[str]) -> None:
     click.secho("1. Real pictures: 1,797 handwritten digits, 8x8, ten folders", bold=True)
-    write_digits(folder)
+    _write_pictures(folder / "pictures", folder / "held-out")
     command = ["pictor", "train", "--data", str(folder / "pictures"), *overrides]
     command += ["--runs", str(folder / "runs"), "--models", str(folder / "models")]
     click.secho(f"2. {shlex.join(command)}", bold=True)

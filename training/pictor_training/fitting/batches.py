@@ -1,6 +1,7 @@
 """From the memory-mapped pictures to batches, in an order that only the seed and the epoch decide."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +19,29 @@ _AHEAD: Final = 2
 
 _as_it_is: Final = tf.autograph.experimental.do_not_convert
 """Functions without Python branches on tensors need no conversion, which would cost more than they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of every batch is taken: one of `of` that differ by a picture at most.
+
+    A batch of fewer than `of` pictures is taken whole by each of them.
+    """
+
+    index: int = 0
+    of: int = 1
+
+    def of_batch(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return this part's rows, and for how many pictures they stand: together, for those of the batch."""
+        count = tf.size(chosen)
+        few = count < self.of
+        first = tf.where(few, 0, count * self.index // self.of)
+        last = tf.where(few, count, count * (self.index + 1) // self.of)
+        return chosen[first:last], tf.where(few, count / self.of, tf.cast(last - first, tf.float64))
+
+
+WHOLE: Final = Part()
+"""Every batch as it is."""
 
 
 class Examples(NamedTuple):
@@ -45,13 +69,23 @@ def epoch_order(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.in
     return np.random.default_rng([seed, epoch, _STREAM]).permutation(rows)
 
 
-def plain_batches(examples: Examples, rows: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
-    """Batches (pictures, targets, weights) of `rows` in their order, each row exactly once."""
-    return _gathered(examples, rows, batch_size).prefetch(_AHEAD)
+def plain_batches(
+    examples: Examples, rows: NDArray[np.int64], batch_size: int, part: Part = WHOLE
+) -> tf.data.Dataset:
+    """Batches (pictures, targets, weights) of `rows` in their order, each row exactly once.
+
+    Of a part that is not the whole, the fourth entry is the number of pictures it stands for.
+    """
+    return _gathered(examples, rows, batch_size, part).prefetch(_AHEAD)
 
 
 def training_batches(
-    examples: Examples, rows: NDArray[np.int64], config: TrainConfig, epoch: int, first_step: int
+    examples: Examples,
+    rows: NDArray[np.int64],
+    config: TrainConfig,
+    epoch: int,
+    first_step: int,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """Batches of one epoch over `rows`, shuffled and changed at random, from `first_step` on.
 
@@ -60,20 +94,22 @@ def training_batches(
     batch_size = config.fit.batch_size
     order = epoch_order(rows, config.seed, epoch)[first_step * batch_size :]
     if changes_nothing(config.augment):
-        return plain_batches(examples, order, batch_size)
+        return plain_batches(examples, order, batch_size, part)
     count, height, width = examples.pictures.shape[:3]
     draws = draw(config.seed, epoch, count)
     tables = (transforms(config.augment, draws, height, width), factors(config.augment, draws))
 
     def changed(*columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        pictures, targets, weights, transform, factor = columns
-        return change(pictures, transform, factor, config.augment.fill), targets, weights
+        pictures, targets, weights, transform, factor, *counted = columns
+        return change(pictures, transform, factor, config.augment.fill), targets, weights, *counted
 
-    gathered = _gathered((*examples, *tables), order, batch_size)
+    gathered = _gathered((*examples, *tables), order, batch_size, part)
     return gathered.map(_as_it_is(changed), num_parallel_calls=tf.data.AUTOTUNE).prefetch(_AHEAD)
 
 
-def _gathered(columns: Sequence[NDArray[Any]], rows: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
+def _gathered(
+    columns: Sequence[NDArray[Any]], rows: NDArray[np.int64], batch_size: int, part: Part
+) -> tf.data.Dataset:
     """Batches of `rows` of each column; the columns themselves stay where they are, on disk for instance."""
 
     def gather(chosen: NDArray[np.int64]) -> list[NDArray[Any]]:
@@ -85,4 +121,9 @@ def _gathered(columns: Sequence[NDArray[Any]], rows: NDArray[np.int64], batch_si
             tensor.set_shape((None, *column.shape[1:]))
         return tuple(tensors)
 
-    return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size).map(_as_it_is(read))
+    def read_part(chosen: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        mine, counted = part.of_batch(chosen)
+        return *read(mine), tf.cast(counted, tf.float32)
+
+    batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+    return batches.map(_as_it_is(read if part == WHOLE else read_part))

@@ -1,6 +1,7 @@
 """One call from a built network and prepared pictures to trained weights."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from pictor_contract import Head
 from pictor_training.config.schema import TrainConfig
 from pictor_training.errors import DataError, TrainingError
-from pictor_training.fitting.batches import Examples, balanced_weights, batch_count
+from pictor_training.fitting.batches import WHOLE, Examples, Part, balanced_weights, batch_count
 from pictor_training.fitting.history import Row, write_history
 from pictor_training.fitting.identity import identify
 from pictor_training.fitting.loop import EpochLoop, Task
@@ -21,6 +23,10 @@ from pictor_training.fitting.steps import Steps
 from pictor_training.fitting.stopping import StopRequest
 from pictor_training.network.losses import accuracy_for, loss_for, targets_for
 from pictor_training.run_folder import CHECKPOINT_FILE
+from pictor_training.several.start import begin_alike
+from pictor_training.several.steps import SharedSteps
+from pictor_training.several.stopping import AgreedStop
+from pictor_training.several.workers import Workers
 
 if TYPE_CHECKING:
     from pictor_training.data.prepare import PreparedData
@@ -37,14 +43,15 @@ class FitResult:
     seconds: float
 
 
-def fit(
+def fit(  # noqa: PLR0913  # what is trained, on what, where, and with whom
     model: keras.Model,
     config: TrainConfig,
     data: "PreparedData",
-    run: Path,
+    run: Path | None,
     *,
     resume: bool,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> FitResult:
     """Train `model` as `config` says and leave its best weights in it; `run` gets the curve and checkpoints.
 
@@ -53,35 +60,54 @@ def fit(
     is left for the caller to delete. While this runs in the main thread, SIGINT and SIGTERM end it after the
     step under way, by Interrupted.
 
+    With `workers`, all of them call this at once, and all are moved by one step as one process would be; each
+    draws its own numbers for dropout and noise. Worker 0 has the `run` and is left with the best weights; the
+    others have none, begin where it begins, and stop where any of them is asked to.
+
     Raises:
         Interrupted, DivergedError: see the classes.
         ConfigError, DataError: the checkpoint is of another run; nothing to train or validate on.
-        TrainingError: the checkpoint is damaged, or cannot be written.
+        TrainingError: the checkpoint is damaged, or cannot be written. WorkerLost: see the class.
 
     """
-    task = _compile(model, config, data, run)
-    steps = Steps(model, data.head, task.examples)
-    snapshots = Snapshots(run / CHECKPOINT_FILE, identify(config, data), model, steps.training.variables)
-    with StopRequest() as stop:
+    part = WHOLE if workers is None else Part(workers.index, workers.count)
+    task = _compile(model, config, data, run, part)
+    identity = identify(config, data)
+    with StopRequest() as own, nullcontext() if workers is None else workers.losses_told():
+        stop = own if workers is None else AgreedStop(own, workers)
+        steps = _steps(task, data.head, stop)
+        figures = steps.training.variables
+        snapshots = Snapshots((run or Path()) / CHECKPOINT_FILE, identity, model, figures)
         shown = progress or progress_on(sys.stderr)
         loop = EpochLoop(task, steps, snapshots, shown, stop)
-        if snapshots.path.exists():
+        if run is not None and snapshots.path.exists():
             if not resume:
                 raise TrainingError(f"{run} holds a run already. Resume it, or start in a folder of its own.")
             loop.state = snapshots.restore()
             write_history(run, loop.state.history)
+        if workers is not None:
+            loop.state = begin_alike(workers, identity, snapshots.variables, loop.state)
         try:
             loop.run()
         finally:
             shown.close()
-    snapshots.restore_best()
+    if run is not None:
+        snapshots.restore_best()
     history = loop.state.history
     return FitResult(
         history, loop.state.stopping.best_epoch, len(history), sum(row["seconds"] for row in history)
     )
 
 
-def _compile(model: keras.Model, config: TrainConfig, data: "PreparedData", run: Path) -> Task:
+def _steps(task: Task, head: Head, stop: StopRequest | AgreedStop) -> Steps | SharedSteps:
+    if isinstance(stop, AgreedStop):
+        return SharedSteps(task.model, head, task.examples, stop)
+    return Steps(task.model, head, task.examples)
+
+
+def _compile(
+    model: keras.Model, config: TrainConfig, data: "PreparedData", run: Path | None, part: Part
+) -> Task:
     for name, rows in (("train on", data.train), ("validate on", data.val)):
         if len(rows) == 0:
             raise DataError(
@@ -98,4 +124,4 @@ def _compile(model: keras.Model, config: TrainConfig, data: "PreparedData", run:
     )
     model.optimizer.build(model.trainable_variables)
     examples = Examples(data.pictures, targets_for(data.targets, data.head), weights)
-    return Task(model, config, examples, data.train, data.val, run)
+    return Task(model, config, examples, data.train, data.val, run, part)

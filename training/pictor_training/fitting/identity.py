@@ -37,10 +37,7 @@ def refuse_other_run(checkpoint: Path, theirs: Mapping[str, Any], ours: Mapping[
         DataError: the pictures, their order, their labels or their split differ.
 
     """
-    before, now = dict(_flat(theirs.get("config", {}))), dict(_flat(ours["config"]))
-    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    if changed:
-        told = "; ".join(f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in changed)
+    if told := differences(theirs.get("config", {}), ours["config"]):
         raise ConfigError(
             f"The checkpoint {checkpoint} belongs to another configuration: {told}. "
             "Resume with the run's own configuration, or start a new run."
@@ -50,6 +47,13 @@ def refuse_other_run(checkpoint: Path, theirs: Mapping[str, Any], ours: Mapping[
             f"The checkpoint {checkpoint} belongs to other pictures: files, labels or split have changed. "
             "Bring back the pictures it was trained on, or start a new run."
         )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say which settings differ and how; empty if none does."""
+    was, is_ = dict(_flat(before)), dict(_flat(now))
+    changed = [key for key in sorted(was.keys() | is_.keys()) if was.get(key) != is_.get(key)]
+    return "; ".join(f"{key} was {was.get(key)!r} and is {is_.get(key)!r}" for key in changed)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

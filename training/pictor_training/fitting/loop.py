@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import keras
 import numpy as np
@@ -12,14 +12,24 @@ from numpy.typing import NDArray
 
 from pictor_training.config.schema import TrainConfig
 from pictor_training.errors import DivergedError, Interrupted
-from pictor_training.fitting.batches import Examples, batch_count, plain_batches, training_batches
+from pictor_training.fitting.batches import (
+    WHOLE,
+    Examples,
+    Part,
+    batch_count,
+    plain_batches,
+    training_batches,
+)
 from pictor_training.fitting.history import Row, write_history
 from pictor_training.fitting.progress import Progress
 from pictor_training.fitting.snapshot import Snapshots
 from pictor_training.fitting.state import RunState
-from pictor_training.fitting.steps import Steps
-from pictor_training.fitting.stopping import StopRequest
+from pictor_training.fitting.stopping import Stop
 from pictor_training.run_folder import how_to_resume
+
+if TYPE_CHECKING:
+    from pictor_training.fitting.steps import Steps
+    from pictor_training.several.steps import SharedSteps
 
 _PLATEAU_LEAST: Final = 1e-4
 """What counts as progress for the plateau, as in Keras' ReduceLROnPlateau: less is a plateau."""
@@ -27,21 +37,30 @@ _PLATEAU_LEAST: Final = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is trained on what; `train` and `val` are row numbers of `examples`."""
+    """What is trained on what; `train` and `val` are row numbers of `examples`.
+
+    `part` is this process's part of each batch. Without `run`, which another process has, nothing is written.
+    """
 
     model: keras.Model
     config: TrainConfig
     examples: Examples
     train: NDArray[np.int64]
     val: NDArray[np.int64]
-    run: Path
+    run: Path | None
+    part: Part = WHOLE
 
 
 class EpochLoop:
     """Trains from where `state` stands to the last epoch, or until patience ends."""
 
     def __init__(
-        self, task: Task, steps: Steps, snapshots: Snapshots, progress: Progress, stop: StopRequest
+        self,
+        task: Task,
+        steps: "Steps | SharedSteps",
+        snapshots: Snapshots,
+        progress: Progress,
+        stop: Stop,
     ) -> None:
         self.state = RunState()
         self._task = task
@@ -50,7 +69,7 @@ class EpochLoop:
         self._progress = progress
         self._stop = stop
         self._step_count = batch_count(len(task.train), task.config.fit.batch_size)
-        self._validation = plain_batches(task.examples, task.val, task.config.fit.batch_size)
+        self._validation = plain_batches(task.examples, task.val, task.config.fit.batch_size, task.part)
         self._epoch_began = self._saved = time.monotonic()
 
     def run(self) -> None:
@@ -67,6 +86,7 @@ class EpochLoop:
             self._train()
             self._validate()
             self._judge()
+        self._steps.settle()
         if self._stop.received:  # after the last step: the caller must not go on as if nothing had come
             self._interrupt()
 
@@ -81,7 +101,8 @@ class EpochLoop:
         task, state = self._task, self.state
         self._progress.epoch_began(state.epoch + 1, task.config.fit.epochs, self._step_count, state.step)
         running: Any = None  # a tensor once there is one
-        for batch in training_batches(task.examples, task.train, task.config, state.epoch, state.step):
+        batches = training_batches(task.examples, task.train, task.config, state.epoch, state.step, task.part)
+        for batch in batches:
             before, running = running, self._steps.train(*batch)
             state.step += 1
             if before is not None:  # looked at a step late, so that an accelerator never waits for Python
@@ -107,7 +128,8 @@ class EpochLoop:
         self._steps.training.reset()
         self._epoch_began = time.monotonic()
         self._save()
-        write_history(self._task.run, state.history)
+        if self._task.run is not None:
+            write_history(self._task.run, state.history)
         left = 0 if self._finished() else self._task.config.fit.epochs - state.epoch
         pace = sum(one["seconds"] for one in state.history) / len(state.history)
         self._progress.epoch_ended(row, best=best, left_s=left * pace)
@@ -149,7 +171,8 @@ class EpochLoop:
     def _save(self) -> None:
         self._refuse_divergence("loss", self._steps.training.read()[0], self.state.step)
         self.state.epoch_seconds = time.monotonic() - self._epoch_began
-        self._snapshots.save(self.state)
+        if self._task.run is not None:
+            self._snapshots.save(self.state)
         self._saved = time.monotonic()
 
     def _interrupt(self) -> NoReturn:
@@ -157,9 +180,14 @@ class EpochLoop:
         self._save()
         raise Interrupted(
             f"Stopped by {self._stop.received} in epoch {self.state.epoch + 1}, after step {self.state.step} "
-            f"of {self._step_count}. Nothing is lost. "
-            f"Go on with: {how_to_resume(self._task.run)}"
+            f"of {self._step_count}. Nothing is lost. {self._way_on()}"
         )
+
+    def _way_on(self) -> str:
+        if self._task.run is None:
+            return "Go on with: the same command on all workers"
+        everywhere = " (on all workers)" if self._task.part.of > 1 else ""
+        return f"Go on with{everywhere}: {how_to_resume(self._task.run)}"
 
     def _refuse_divergence(self, what: str, loss: float, step: int) -> None:
         if not math.isfinite(loss):

@@ -26,6 +26,25 @@ class Progress(Protocol):
         """Nothing more comes, for whatever reason."""
 
 
+class Silence:
+    """Nobody is told anything: another process does."""
+
+    def epoch_began(self, epoch: int, epochs: int, steps: int, done: int) -> None:
+        """Nothing."""
+
+    def step_done(self, loss: float) -> None:
+        """Nothing."""
+
+    def epoch_ended(self, row: Row, *, best: bool, left_s: float) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 class PlainLines:
     """One line per epoch, for logs."""
 

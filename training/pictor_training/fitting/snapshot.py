@@ -31,6 +31,11 @@ class Snapshots:
             "figures": list(figures),
         }
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that moves, in an order that the network decides."""
+        return [variable for group in self._live.values() for variable in group]
+
     def save(self, state: RunState) -> None:
         """Replace the checkpoint by the run as it is now."""
         groups = {name: [np.asarray(one) for one in variables] for name, variables in self._live.items()}

@@ -11,9 +11,9 @@ from pictor_training.network.losses import accuracy_for
 class Figures:
     """Loss and accuracy over the batches since the last reset, each picture counted once."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, accuracy: keras.metrics.Metric) -> None:
         self.loss = keras.metrics.Mean("loss")
-        self.accuracy = accuracy_for(head)
+        self.accuracy = accuracy
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -35,11 +35,14 @@ class Steps:
 
     def __init__(self, model: keras.Model, head: Head, examples: Examples) -> None:
         self._model = model
-        self.training = Figures(head)
-        self.validation = Figures(head)
+        self.training = Figures(accuracy_for(head))
+        self.validation = Figures(accuracy_for(head))
         batch = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in examples]
         self.train = tf.function(self._train, input_signature=batch, autograph=False)
         self.validate = tf.function(self._validate, input_signature=batch, autograph=False)
+
+    def settle(self) -> None:
+        """No step comes any more: there is nobody else to hear from."""
 
     def _train(self, pictures: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         model, weighted = self._model, self._model.trainable_variables

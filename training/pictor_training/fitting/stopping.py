@@ -3,9 +3,17 @@
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop(Protocol):
+    """What the loop looks at after each step."""
+
+    @property
+    def received(self) -> str | None:
+        """What asks for a stop; None as long as nothing does."""
 
 
 class StopRequest:

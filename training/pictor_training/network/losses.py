@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from pictor_contract import Head
@@ -19,6 +20,13 @@ def accuracy_for(head: Head) -> keras.metrics.Metric:
     if head == "multiclass":
         return keras.metrics.CategoricalAccuracy(name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy")
+
+
+def right_share(head: Head, targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Return what that metric averages: for each picture 1 if it is right, or the share of right labels."""
+    if head == "multiclass":
+        return keras.metrics.categorical_accuracy(targets, scores)
+    return keras.metrics.binary_accuracy(targets, scores)
 
 
 def targets_for(targets: NDArray[np.float32], head: Head) -> NDArray[np.float32]:

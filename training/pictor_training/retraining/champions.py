@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pictor_contract import ContractError, ImageContract, PictureRefused, decode_picture
 from pictor_contract.decision import decide
+from pictor_contract.engine import silence_engine
 from pictor_store.errors import StoreError, StoreLocked, VersionDamaged, VersionMissing
 from pictor_store.lineage import STABLE, stable_line
 from pictor_store.models.model import StoredModel
@@ -180,6 +181,7 @@ def answers_by_onnx(
     Raises:
         ChampionSilent: the version does not answer.
     """
+    silence_engine()
     from pictor_training.retraining.gate.engine import Engine  # noqa: PLC0415 - most nights have nothing new
 
     readable: list[bool] = []

@@ -1,5 +1,6 @@
 """`pictor retrain`: the command line in; a better model, or a clear no, out."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from pictor_training.errors import Interrupted, TrainingError
+from pictor_training.several.cluster import refuse_cluster
 
 
 @click.command()
@@ -45,6 +47,7 @@ def retrain(config_file: Path, if_drifted: str | None, overrides: tuple[str, ...
     stages = StageReport(sys.stderr)
     try:
         with stoppable(LAST_WORDS):
+            refuse_cluster(os.environ, "pictor retrain")
             config = load_retrain_config(config_file, given)
             outcome = one_night(config, real_tools(), stages, shlex.join(["pictor", *sys.argv[1:]]))
     except KeyboardInterrupt as stop:  # before it could be heeded

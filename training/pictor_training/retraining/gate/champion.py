@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from pictor_contract import ArtifactError, ImageContract
 from pictor_contract.artifact import verify_manifest
-from pictor_training.retraining.gate.engine import Engine
 from pictor_training.retraining.gate.pictures import HeldOut, Pixels
 
 
@@ -45,6 +44,8 @@ def ask_champion(champion: Champion, held_out: HeldOut) -> Answers:
     Raises:
         ArtifactError: its files are damaged, or its model does not answer.
     """
+    from pictor_training.retraining.gate.engine import Engine  # noqa: PLC0415 - most nights need no engine
+
     contract = champion.contract
     if contract is None:
         raise ArtifactError(f"{champion.folder}: the contract cannot be read.")
