@@ -3,14 +3,22 @@
 A sub-command is an entry point in the group `pictor.commands`, imported only when it is called.
 """
 
+import os
+import signal
 import sys
 from importlib.metadata import EntryPoint, entry_points, version
+from types import FrameType
 
 import click
 
 GROUP = "pictor.commands"
 
-_EXTRA_OF_PACKAGE = {"pictor_training": "training", "pictor_gateway": "serving", "pictor_store": "serving"}
+_EXTRA_OF_PACKAGE = {
+    "pictor_training": "training",
+    "pictor_gateway": "serving",
+    "pictor_store": "serving",
+    "pictor_tfs": "serving",
+}
 
 
 class _Commands(click.Group):
@@ -79,6 +87,21 @@ def _command_that_needs(extra: str, name: str, missing: ModuleNotFoundError) -> 
     return needs
 
 
+def _heed_sigterm() -> None:
+    """Let SIGTERM end a container's first process as it ends any other, until a command takes it in hand.
+
+    Linux drops a signal to process 1 that it has no handler for: sent while libraries are being loaded, or to
+    a command without a handler, it would be lost, and the pod would stay until its grace period is over.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once, as the default would: nothing that may be half done at a kill is to be tidied up here."""
+    os._exit(128 + number)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("pictor"), prog_name="pictor")
 def commands() -> None:
@@ -87,4 +110,5 @@ def commands() -> None:
 
 def main() -> None:
     """Entry point of the `pictor` command."""
+    _heed_sigterm()
     sys.exit(commands.main(prog_name="pictor"))
