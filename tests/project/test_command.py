@@ -33,7 +33,13 @@ def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("pictor_training.cli", "training"), ("pictor_gateway.cli", "serving")]
+    ("module", "extra"),
+    [
+        ("pictor_training.cli", "training"),
+        ("pictor_gateway.cli", "serving"),
+        ("pictor_store.cli.models", "serving"),
+        ("pictor_tfs.tuning.cli", "serving"),
+    ],
 )
 def test_the_hint_names_the_extra_of_the_package(
     monkeypatch: pytest.MonkeyPatch, module: str, extra: str
